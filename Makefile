@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# net_smbdirect: IPPROTO_SMBDIRECT sockets. Kbuild describes the module; these are the commands.
+
+KERNELDIR ?= /lib/modules/$(shell uname -r)/build
+# Variables given on the command line (ARCH=, W=1, NET_SMBDIRECT_TESTS=1) reach Kbuild by themselves.
+kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
+
+.DEFAULT_GOAL := modules
+.PHONY: all modules modules_install clean distclean demo check kunit style docs help kerneldir
+
+all: modules
+
+kerneldir:
+	@test -e "$(KERNELDIR)/Makefile" || { \
+		echo "No kernel build tree in $(KERNELDIR)." >&2; \
+		echo "Install your kernel's headers, or name a tree: make KERNELDIR=/path/to/build" >&2; \
+		exit 1; }
+
+modules: kerneldir ## build net_smbdirect.ko against KERNELDIR (default: the running kernel)
+	+$(kbuild) modules
+
+modules_install: kerneldir ## install the module for that kernel (as root)
+	+$(kbuild) modules_install
+
+clean: ## remove what a build left in the checkout
+	@if test -e "$(KERNELDIR)/Makefile"; then $(kbuild) clean; else \
+		find . -name .git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
+			-o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -exec rm -f {} +; fi
+	@for d in tests/unit tests/fuzz; do test ! -e $$d/Makefile || $(MAKE) -s -C $$d clean; done
+
+demo: ## two kernel sockets over soft RDMA, and one to a stock server, in a test kernel
+	@tests/demo.sh
+
+check: ## every test, here and in test kernels; the last line is the total
+	@tests/check.sh
+
+kunit: ## KUnit suites only, in the KASAN kernel
+	@tests/vm/run.sh kasan kunit
+
+style: ## checkpatch, sparse, W=1, kernel-doc, layering
+	@tests/style.sh
+
+docs: ## the documentation as HTML, in Documentation/_build
+	@command -v sphinx-build >/dev/null || { echo "sphinx-build is missing: sudo apt-get install python3-sphinx" >&2; exit 1; }
+	@sphinx-build -q -C -D root_doc=index -D project=net_smbdirect Documentation Documentation/_build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile

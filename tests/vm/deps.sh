@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Make sure the tools of the test bed are here: install what is missing when root, else print
+# the command to paste and fail.
+#
+#   deps.sh [build|all]     build: to build kernels and modules; all (default): everything
+set -euo pipefail
+
+# What proves that a package is here (a command or a file), and the package.
+build_deps='
+gcc gcc
+make make
+flex flex
+bison bison
+bc bc
+rsync rsync
+depmod kmod
+xz xz-utils
+gawk gawk
+perl perl
+python3 python3
+/usr/include/libelf.h libelf-dev
+/usr/include/openssl/ssl.h libssl-dev
+/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
+'
+all_deps='
+ip iproute2
+rdma iproute2
+/usr/share/doc/ibverbs-providers ibverbs-providers
+/usr/share/doc/librdmacm1 librdmacm1
+/usr/include/rdma/rdma_cma.h librdmacm-dev
+/usr/include/infiniband/verbs.h libibverbs-dev
+ksmbd.mountd ksmbd-tools
+mount.cifs cifs-utils
+sparse sparse
+clang clang
+/usr/share/doc/libclang-rt-dev|/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-dev
+'
+
+present() {
+	local what
+	local IFS='|'
+	for what in $1; do
+		case $what in
+		/*) compgen -G "$what" >/dev/null && return 0 ;;
+		*) PATH=$PATH:/usr/sbin:/sbin command -v "$what" >/dev/null && return 0 ;;
+		esac
+	done
+	return 1
+}
+
+want=$build_deps
+[ "${1:-all}" = build ] || want+=$all_deps
+missing=()
+while read -r proof pkg; do
+	[ -z "$proof" ] || present "$proof" || missing+=("$pkg")
+done <<<"$want"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "missing packages, please run: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi
+echo "deps.sh: installing ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update >&2
+apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2

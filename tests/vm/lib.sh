@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What init.sh and the test groups share, inside the guest. A group is bash, sources this file,
+# writes KTAP lines to stdout with the helpers below and anything else to stderr:
+#
+#	. /run/top/tests/vm/lib.sh
+#	load_module net_smbdirect || exit 1
+#	check 'siw0 is there' rdma link show siw0/1
+#	ktap_plan			# optional, last
+#
+# Paths in the guest: /run/top (checkout), /run/mod (our modules as built), /run/build (kernel
+# build tree), /run/out (writable, on the host). Addresses: siw0 on dsiw 10.77.0.1 fd77::1,
+# rxe0 on drxe 10.78.0.1 fd78::1.
+
+MODROOT=/run/out/modroot
+ktap_count=0
+
+# shellcheck disable=SC2034 # for the groups
+SIW_V4=10.77.0.1 SIW_V6=fd77::1 RXE_V4=10.78.0.1 RXE_V6=fd78::1
+
+ktap_line() { ktap_count=$((ktap_count + 1)); echo "$1 $ktap_count - ${KTAP_GROUP:+$KTAP_GROUP: }$2"; }
+ktap_pass() { ktap_line ok "$1"; }
+ktap_fail() { ktap_line 'not ok' "$1"; shift; [ $# = 0 ] || ktap_diag "$*"; }
+ktap_skip() { ktap_line ok "$1 # SKIP ${2:-}"; }
+ktap_diag() { local text="$*"; echo "# ${text//$'\n'/$'\n'# }"; }
+ktap_plan() { echo "1..$ktap_count"; }
+
+# check NAME COMMAND...: a result from an exit status, with the output as diagnostics on failure.
+check() {
+	local name=$1 said status=0
+	shift
+	said=$("$@" 2>&1) || status=$?
+	if [ "$status" = 0 ]; then ktap_pass "$name"; else ktap_fail "$name" "$* gave $status: $said"; fi
+	return "$status"
+}
+
+# wait_for SECONDS COMMAND...: poll until the command succeeds; its failure when time is up.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+have_module() { [ -e "$MODROOT/lib/modules/$(uname -r)/updates/$1.ko" ]; }
+
+# A module of this checkout by name, with parameters, without its dependencies: those are built in
+# or the caller's business.
+load_module() {
+	local name=$1
+	shift
+	insmod "$MODROOT/lib/modules/$(uname -r)/updates/$name.ko" "$@"
+}
+
+unload_module() { rmmod "$1"; }
+module_loaded() { [ -e "/sys/module/$1/refcnt" ]; }
+
+# The stock peers with their dependencies.
+load_ksmbd() { modprobe -d "$MODROOT" ksmbd; }
+load_cifs() { modprobe -d "$MODROOT" cifs; }
+
+# Names of the modules of this checkout that are loaded now.
+our_loaded() {
+	local ko
+	for ko in "$MODROOT/lib/modules/$(uname -r)"/updates/*.ko; do
+		ko=${ko##*/}
+		! module_loaded "${ko%.ko}" || echo "${ko%.ko}"
+	done
+}
+
+# Everything that tests may have loaded goes, ours first. Modules that use each other go in
+# several rounds, and one that a dying connection still holds gets some time.
+our_gone() {
+	local m
+	for m in $(our_loaded); do rmmod "$m" 2>/dev/null; done
+	[ -z "$(our_loaded)" ]
+}
+unload_all() {
+	local m
+	wait_for 20 our_gone || for m in $(our_loaded); do rmmod "$m" || echo "$m stays loaded"; done
+	for m in cifs ksmbd smbdirect; do
+		module_loaded "$m" || continue
+		wait_for 20 rmmod "$m" 2>/dev/null || { rmmod "$m" || echo "$m stays loaded"; }
+	done
+}
+
+# Objects of each kind that the RDMA core knows, as "device kind count" lines.
+rdma_counts() {
+	rdma resource show 2>/dev/null | awk '{
+		sub(/:$/, "", $2)
+		for (i = 3; i < NF; i += 2) print $2, $i, $(i + 1)
+	}'
+}
+
+# Active objects per slab cache, all or those that match a pattern.
+slab_counts() { awk -v p="${1:-.}" 'NR > 2 && $1 ~ p { print $1, $2 }' /proc/slabinfo; }
+
+have_kmemleak() { [ -w /sys/kernel/debug/kmemleak ] && ! grep -q kmemleak=off /proc/cmdline; }
+
+# Print what kmemleak holds for a leak; silent when clean or not built in. The first scan only
+# ages fresh objects: an object counts when two scans did not see a pointer to it.
+kmemleak_check() {
+	local f=/sys/kernel/debug/kmemleak
+	have_kmemleak || return 0
+	sleep 5.5	# younger objects than 5 s are never reported (MSECS_MIN_AGE)
+	echo scan >"$f"
+	echo scan >"$f"
+	cat "$f"
+}
+kmemleak_clear() { ! have_kmemleak || echo clear >/sys/kernel/debug/kmemleak; }
+
+# log_expect REGEX: this run provokes such a line on purpose.
+log_expect() { echo "$1" >>/run/out/log-expected; }
+
+# Lines of the kernel log since the tests began that must not be there. A line of the loader
+# about out-of-tree modules carries our prefix and is none of ours.
+kernel_log_check() {
+	local bad='BUG|WARNING|INFO: |possible (recursive|circular|irq|deadlock|unsafe)|KASAN|UBSAN|KFENCE|KCSAN'
+	bad+='|hung task|blocked for more than|refcount_t|Oops|sleeping function|scheduling while atomic'
+	bad+='|suspicious|ODEBUG|kmemleak: [0-9]|Kernel panic|segfault|rcu: .*stall|Call Trace'
+	bad+='|\] net_smbdirect: |list_(add|del) corruption|Unable to handle|general protection'
+	touch /run/out/log-expected
+	sed -n '/smbdr-bed: start of tests/,$p' /run/out/dmesg |
+		grep -E "$bad" |
+		grep -vE 'net_smbdirect: (loading out-of-tree module|module verification failed)' |
+		grep -vEf /run/out/log-expected | head -n 40
+}
+
+# kunit_results SUITE: the results of a KUnit suite as results of this group, one line for each
+# case; a case with parameters gives one line for each parameter instead.
+kunit_results() {
+	local file=/sys/kernel/debug/kunit/$1/results status text
+	[ -r "$file" ] || { ktap_fail "kunit $1" 'no results: not loaded?'; return 1; }
+	while IFS=$'\t' read -r status text; do
+		case $status in
+		ok | 'not ok') ktap_line "$status" "kunit $1.$text" ;;
+		*) ktap_diag "$text" ;;
+		esac
+	done < <(awk '
+		/^ *(KTAP version|[0-9]+\.\.[0-9]+|# module:|# [^ ]+: pass:|# Totals:)/ { next }
+		/^ *# Subtest: / { name = $3; said = ""; next }
+		/^ *(not )?ok [0-9]+ / {
+			indent = match($0, /[^ ]/) - 1
+			status = /^ *not ok/ ? "not ok" : "ok"
+			text = $0
+			sub(/^ *(not )?ok [0-9]+ (- )?/, "", text)
+			if (indent == 0) next			# the suite
+			if (indent == 4 && params) {		# the case whose parameters we had
+				params = 0
+				said = ""
+				next
+			}
+			if (indent == 8) {
+				params = 1
+				text = name ": " text
+			}
+			printf "%s\t%s\n", status, text
+			if (status != "ok") printf "%s", said
+			said = ""
+			next
+		}
+		{ said = said "diag\t" $0 "\n" }' "$file")
+}

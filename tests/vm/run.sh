@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Boot a User Mode Linux kernel of the bed and run test groups in it.
+#
+#   run.sh FLAVOUR GROUP...
+#
+# FLAVOUR: release, kasan, lockdep, or leak: the lockdep kernel with kmemleak at work, which makes
+# everything two to three times slower.
+#
+# Environment: SERIES (kernel.sh's default), CPUS (2), MEM (2G release, 3G debug), TIMEOUT (600
+# seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less 60), OUT
+# (output directory, default a fresh one in the cache), APPEND (more kernel parameters).
+# The last line is "N passed, N failed[, N skipped]".
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+[ $# -ge 2 ] || { sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+flavour=$1 kernel=$1
+shift
+append=${APPEND:-}
+case $flavour in
+leak) kernel=lockdep ;;
+lockdep) append+=' kmemleak=off' ;;
+esac
+series=${SERIES:-$("$here/kernel.sh" series)}
+cpus=${CPUS:-2}
+timeout=${TIMEOUT:-600}
+# A UML with KASAN dies in the stack unwinder while it starts a third CPU.
+[ "$flavour" != kasan ] || [ "$cpus" -le 2 ] || { echo "run.sh: kasan runs with 2 CPUs at most" >&2; cpus=2; }
+case $flavour in release) mem=${MEM:-2G} ;; *) mem=${MEM:-3G} ;; esac
+for group; do
+	[ -f "$top/tests/groups/$group.sh" ] || { echo "run.sh: no group $group" >&2; exit 2; }
+done
+
+"$here/deps.sh"
+build=$("$here/kernel.sh" build "$series" "$kernel")
+if [ -f "$top/Kbuild" ]; then
+	mod=$("$here/modules.sh" "$kernel" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+else
+	mod=$(mktemp -d)	# no module yet: the bed alone can still be tested
+fi
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
+mkdir -p "$cache/out"
+# Keep the last runs for a look back, not for ever.
+find "$cache/out" -mindepth 1 -maxdepth 1 -mtime +3 -exec rm -rf {} +
+out=${OUT:-$(mktemp -d "$cache/out/$(date +%m%d-%H%M%S)-$flavour.XXXX")}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+# A modules tree for the guest's modprobe, made here because the guest is slow at it: the kernel's
+# modules as links, ours in updates/.
+modroot=$out/modroot/lib/modules
+release=$(ls "$build/root/lib/modules")
+mkdir -p "$modroot"
+cp -al "$build/root/lib/modules/$release" "$modroot/" 2>/dev/null ||
+	cp -a "$build/root/lib/modules/$release" "$modroot/"
+rm -f "$modroot/$release"/{build,source} "$modroot/$release"/modules.{dep,alias,symbols,softdep,devname}*
+mkdir -p "$modroot/$release/updates"
+find "$mod" -maxdepth 1 -name '*.ko' -exec cp -t "$modroot/$release/updates" {} +
+PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
+
+# shellcheck disable=SC2054,SC2206 # words of append; commas belong to the console arguments
+args=("mem=$mem" root=none rootfstype=hostfs hostfs=/ ro "init=$here/init.sh"
+	$append con=null con0=null,fd:1 ssl=null kunit.enable=1 kunit.autorun=1 panic=-1
+	"smbdr_top=$top" "smbdr_out=$out" "smbdr_mod=$mod" "smbdr_build=$build"
+	"smbdr_groups=$(IFS=,; echo "$*")" "smbdr_group_timeout=${GROUP_TIMEOUT:-$((timeout > 90 ? timeout - 60 : timeout - 5))}")
+# SMP needs the seccomp mode; before 6.19 there is neither.
+case $series in 6.*) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
+
+# One session of its own, so that all of the UML's processes can be killed at once. With SIGKILL
+# only: after SIGTERM a UML runs its exit path in interrupt context, or for ever.
+start=$SECONDS
+setsid "$build/linux" "${args[@]}" </dev/null > >(exec cat >"$out/console") 2>&1 &
+pid=$!
+disown	# its end is judged below, the shell need not comment on it
+stop() { kill -KILL -- "-$pid" 2>/dev/null || true; }
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+
+seen=0
+show_progress() {
+	local line
+	[ -f "$out/progress" ] || return 0
+	while read -r line; do
+		seen=$((seen + 1))
+		# shellcheck disable=SC2086 # words
+		set -- $line
+		case $1 in
+		start) echo "  [$flavour] $2 ..." ;;
+		end) echo "  [$flavour] $2: $3 ok, $4 not ok ($((SECONDS - start)) s)" ;;
+		esac
+	done < <(tail -n "+$((seen + 1))" "$out/progress")
+}
+
+reason=
+while kill -0 "$pid" 2>/dev/null; do
+	show_progress
+	if ((SECONDS - start >= timeout)); then
+		reason="no end after $timeout s, killed"
+		break
+	fi
+	sleep 0.2
+done
+stop
+show_progress
+
+results=$out/results.ktap
+touch "$results"
+if [ ! -e "$out/done" ]; then
+	running=$(awk '$1 == "start" { g = $2 } $1 == "end" { g = "" } END { print g }' "$out/progress" 2>/dev/null || true)
+	: "${reason:=the kernel died}"
+	# What the group said before the end counts too; init.sh had no time to add it.
+	[ -z "$running" ] || [ "$running" = bed ] ||
+		grep -E '^((not )?ok|#)' "$out/$running.ktap" >>"$results" || true
+	echo "not ok - bed: $reason, in ${running:-the boot}" >>"$results"
+fi
+
+# Kernel addresses of a trace as file:line. decode_stacktrace.sh comes with the kernel source.
+decode() {
+	local script
+	script=$(readlink -f "$build/source")/scripts/decode_stacktrace.sh
+	if [ -x "$script" ] && command -v addr2line >/dev/null; then
+		timeout 60 "$script" "$build/vmlinux" auto "$mod" 2>/dev/null | sed "s|$mod/||g"
+	else
+		cat
+	fi
+}
+
+passed=$(grep -c '^ok' "$results" || true)
+failed=$(grep -c '^not ok' "$results" || true)
+skipped=$(grep -c '^ok.*# SKIP' "$results" || true)
+passed=$((passed - skipped))
+if [ "$failed" != 0 ]; then
+	echo "--- failures"
+	awk '/^not ok/ { show = 1; n = 0 } /^ok/ { show = 0 } show && n++ < 40' "$results"
+	# The log of dmesg ends when the guest's processes do, the console has a panic as well. Frames
+	# marked with a question mark are leftovers on the stack, not callers.
+	log=$out/dmesg
+	[ -e "$out/done" ] || log=$out/console
+	trace=$(sed -n '/smbdr-bed: start of tests/,$p' "$log" | grep -v -e '\] \( \[<[0-9a-f]*>\] \)\?? ' |
+		grep -E -B 2 -A 40 -m 3 'BUG|WARNING|KASAN|possible|Kernel panic|Oops|INFO:|UBSAN|segfault' |
+		grep -v 'smbdr-bed:' | head -n 90) || true
+	[ -n "$trace" ] || [ -s "$out/progress" ] || trace=$(tail -n 30 "$out/console")
+	if [ -n "$trace" ]; then
+		echo "--- kernel log"
+		decode <<<"$trace"
+	fi
+	echo "--- full logs: $out"
+fi
+echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
