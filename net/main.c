@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The module: what it registers, in which order, and the reverse.
+ *
+ * The core's workqueue, the two struct proto, the namespaces, and last the two
+ * protocol switches, from when on sockets can be made. When the module goes, the
+ * network core has no socket of ours left, but connections may still be on their
+ * way out: the exit of each namespace waits for them.
+ */
+#include <linux/module.h>
+#include <net/inet_common.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include <net/protocol.h>
+#include <net/tcp.h>
+#include "smbdr_sock.h"
+
+static unsigned int smbdr_net_id __read_mostly;
+
+/**
+ * struct smbdr_pernet - what the module keeps for a namespace
+ * @ns: the core's part
+ */
+struct smbdr_pernet {
+	struct smbdr_ns *ns;
+};
+
+/**
+ * smbdr_ns_of - the core's part of a namespace
+ * @net: the namespace
+ *
+ * Return: the object, which lives as long as @net.
+ */
+struct smbdr_ns *smbdr_ns_of(struct net *net)
+{
+	const struct smbdr_pernet *p = net_generic(net, smbdr_net_id);
+
+	return p->ns;
+}
+
+static int __net_init smbdr_net_init(struct net *net)
+{
+	struct smbdr_pernet *p = net_generic(net, smbdr_net_id);
+	int err;
+
+	p->ns = smbdr_ns_create(net);
+	if (!p->ns)
+		return -ENOMEM;
+	err = smbdr_proc_create(net);
+	if (err)
+		smbdr_ns_destroy(p->ns);
+	return err;
+}
+
+static void __net_exit smbdr_net_exit(struct net *net)
+{
+	struct smbdr_pernet *p = net_generic(net, smbdr_net_id);
+
+	smbdr_proc_remove(net);
+	smbdr_ns_destroy(p->ns);
+}
+
+static struct pernet_operations smbdr_net_ops = {
+	.init	= smbdr_net_init,
+	.exit	= smbdr_net_exit,
+	.id	= &smbdr_net_id,
+	.size	= sizeof(struct smbdr_pernet),
+};
+
+/* Called when the creation of a socket fails; there is no table to leave. */
+static void smbdr_unhash(struct sock *sk)
+{
+}
+
+static struct proto smbdr_prot = {
+	.name		= "SMBDIRECT",
+	.owner		= THIS_MODULE,
+	.init		= smbdr_sk_init,
+	.unhash		= smbdr_unhash,
+	.obj_size	= sizeof(struct smbdr_sock),
+};
+
+static struct inet_protosw smbdr_protosw = {
+	.type		= SOCK_STREAM,
+	.protocol	= IPPROTO_SMBDIRECT,
+	.prot		= &smbdr_prot,
+	.ops		= &smbdr_inet_ops,
+};
+
+#if IS_ENABLED(CONFIG_IPV6)
+static struct proto smbdr6_prot = {
+	.name			= "SMBDIRECTv6",
+	.owner			= THIS_MODULE,
+	.init			= smbdr_sk_init,
+	.unhash			= smbdr_unhash,
+	.obj_size		= sizeof(struct smbdr6_sock),
+	.ipv6_pinfo_offset	= offsetof(struct smbdr6_sock, inet6),
+};
+
+static struct inet_protosw smbdr6_protosw = {
+	.type		= SOCK_STREAM,
+	.protocol	= IPPROTO_SMBDIRECT,
+	.prot		= &smbdr6_prot,
+	.ops		= &smbdr_inet6_ops,
+};
+
+static int smbdr6_proto_register(void)
+{
+	return proto_register(&smbdr6_prot, 1);
+}
+
+static void smbdr6_proto_unregister(void)
+{
+	proto_unregister(&smbdr6_prot);
+}
+
+static int smbdr6_protosw_register(void)
+{
+	return inet6_register_protosw(&smbdr6_protosw);
+}
+
+static void smbdr6_protosw_unregister(void)
+{
+	inet6_unregister_protosw(&smbdr6_protosw);
+}
+#else
+static int smbdr6_proto_register(void) { return 0; }
+static void smbdr6_proto_unregister(void) { }
+static int smbdr6_protosw_register(void) { return 0; }
+static void smbdr6_protosw_unregister(void) { }
+#endif
+
+static bool smbdr_is_tcp(const struct list_head *entry)
+{
+	const struct inet_protosw *p = list_entry(entry, struct inet_protosw, list);
+
+	return p->ops == &inet_stream_ops && p->protocol == IPPROTO_TCP;
+}
+
+/*
+ * Is somebody else providing protocol 257? The network core would not tell: it
+ * puts a newcomer in front of older entries and so hides them. Trying to create
+ * a socket before registering would load the module that we are, and wait
+ * for it for ever. So, once registered, look at what is behind us in the list.
+ *
+ * The list's head is not ours to name, but it is known by what follows it: the
+ * permanent entry of TCP is always first. The head itself is never taken for an
+ * entry, except to see that it is not TCP's, and the bytes read for that
+ * are in the array of heads that it is part of.
+ */
+static bool smbdr_other_provider(void)
+{
+	const struct list_head *pos;
+	bool found = false;
+
+	rcu_read_lock();
+	for (pos = smbdr_protosw.list.next; !smbdr_is_tcp(pos->next); pos = pos->next) {
+		if (list_entry(pos, struct inet_protosw, list)->protocol == IPPROTO_SMBDIRECT)
+			found = true;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static int __init smbdr_register(void)
+{
+	int err;
+
+	inet_register_protosw(&smbdr_protosw);
+	if (smbdr_other_provider()) {
+		pr_err("net_smbdirect: another module provides protocol %d; unload it first\n",
+		       IPPROTO_SMBDIRECT);
+		err = -EEXIST;
+		goto v4;
+	}
+	err = smbdr6_protosw_register();
+	if (err)
+		goto v4;
+	return 0;
+v4:
+	inet_unregister_protosw(&smbdr_protosw);
+	return err;
+}
+
+static int __init smbdr_init(void)
+{
+	int err;
+
+	err = smbdr_core_init();
+	if (err)
+		return err;
+	err = proto_register(&smbdr_prot, 1);
+	if (err)
+		goto core;
+	err = smbdr6_proto_register();
+	if (err)
+		goto proto;
+	err = register_pernet_subsys(&smbdr_net_ops);
+	if (err)
+		goto proto6;
+	err = smbdr_register();
+	if (err)
+		goto pernet;
+	return 0;
+pernet:
+	unregister_pernet_subsys(&smbdr_net_ops);
+proto6:
+	smbdr6_proto_unregister();
+proto:
+	proto_unregister(&smbdr_prot);
+core:
+	smbdr_core_exit();
+	return err;
+}
+
+static void __exit smbdr_exit(void)
+{
+	smbdr6_protosw_unregister();
+	inet_unregister_protosw(&smbdr_protosw);
+	unregister_pernet_subsys(&smbdr_net_ops);
+	smbdr6_proto_unregister();
+	proto_unregister(&smbdr_prot);
+	smbdr_core_exit();
+}
+
+module_init(smbdr_init);
+module_exit(smbdr_exit);
+
+MODULE_AUTHOR("net_smbdirect contributors");
+MODULE_DESCRIPTION("SMB Direct sockets (IPPROTO_SMBDIRECT)");
+MODULE_LICENSE("GPL");
+/* Numbers, because the macro makes a string of what it is given: SOCK_STREAM is 1. */
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 257, 1);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 257, 1);

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * sendmsg(): bytes become frames, frames become messages.
+ *
+ * The writer may give header and body in any pieces over any number of calls.
+ * A frame is collected in a message of the core and handed over when its last
+ * byte is there, so a writer who stops half way never holds up credits or
+ * keepalives. A new frame is begun only when less than SO_SNDBUF waits to be
+ * sent; one that was begun may always be finished, so a single frame may
+ * exceed the limit and no writer gets stuck in the middle.
+ *
+ * The bytes are copied, from any kind of iterator, so the caller's memory is
+ * his own again on return. Everything runs under the socket lock, which
+ * is dropped while waiting for space. The bytes of two concurrent writers
+ * mix as they do with TCP.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include "smbdr_sock.h"
+
+#define SMBDR_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_WAITALL | \
+			  MSG_SPLICE_PAGES | MSG_CMSG_COMPAT | MSG_INTERNAL_SENDMSG_FLAGS)
+
+static bool smbdr_tx_space(struct sock *sk)
+{
+	return smbdr_conn_tx_queued(smbdr_sk(sk)->conn) < (u32)READ_ONCE(sk->sk_sndbuf);
+}
+
+/* Why nothing can be sent: 0 if it can, or a negative errno. */
+static int smbdr_tx_error(struct sock *sk)
+{
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+	int err;
+
+	if (sk->sk_err) {
+		err = sock_error(sk);
+		if (err)
+			return err;
+	}
+	if (sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	if (!ssk->conn || sk->sk_state == TCP_LISTEN)
+		return -ENOTCONN;
+	switch (smbdr_conn_state(ssk->conn)) {
+	case SMBDR_NEW:
+		return -ENOTCONN;
+	case SMBDR_CLOSING:
+	case SMBDR_CLOSED:
+		return -EPIPE;
+	default:
+		return 0;
+	}
+}
+
+static bool smbdr_tx_wait_over(struct sock *sk)
+{
+	if (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) || !smbdr_sk(sk)->conn)
+		return true;
+	switch (smbdr_conn_state(smbdr_sk(sk)->conn)) {
+	case SMBDR_CONNECTING:
+	case SMBDR_NEGOTIATING:
+		return false;
+	case SMBDR_ESTABLISHED:
+		return smbdr_tx_space(sk);
+	default:
+		return true;
+	}
+}
+
+/* Until connected and with space. Socket lock held; dropped while asleep. */
+static int smbdr_tx_wait(struct sock *sk, long *timeo)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int err = 0;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (!smbdr_tx_wait_over(sk)) {
+		if (!*timeo) {
+			err = -EAGAIN;
+		} else if (signal_pending(current)) {
+			err = sock_intr_errno(*timeo);
+		} else {
+			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+			sk_wait_event(sk, timeo, smbdr_tx_wait_over(sk), &wait);
+			continue;
+		}
+		break;
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	if (err == -EAGAIN)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	return err;
+}
+
+/* Take header bytes. Returns how many, or a negative errno with none taken. */
+static int smbdr_tx_take_hdr(struct smbdr_sock *ssk, struct iov_iter *from, u32 max)
+{
+	u32 n = min_t(size_t, smbdr_frame_tx_hdr_missing(&ssk->tx), iov_iter_count(from));
+	u8 bytes[SMBDR_FRAME_HDR];
+	size_t got = copy_from_iter(bytes, n, from);
+	int err;
+
+	if (!got)
+		return -EFAULT;
+	err = smbdr_frame_tx_hdr(&ssk->tx, bytes, got, max);
+	if (err) {
+		iov_iter_revert(from, got);
+		return err;
+	}
+	return got;
+}
+
+/* Take body bytes, and send the frame if they complete it. */
+static int smbdr_tx_take_body(struct sock *sk, struct iov_iter *from)
+{
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+	size_t n = min_t(size_t, smbdr_frame_tx_body_missing(&ssk->tx), iov_iter_count(from));
+	ssize_t got;
+	int err;
+
+	if (!ssk->tx_msg)
+		ssk->tx_msg = smbdr_msg_alloc(ssk->tx.length, sk->sk_allocation);
+	if (!ssk->tx_msg)
+		return -ENOMEM;
+	got = smbdr_msg_fill(ssk->tx_msg, from, n, sk->sk_allocation);
+	if (got <= 0 || !smbdr_frame_tx_body(&ssk->tx, got))
+		return got;
+	err = smbdr_conn_send(ssk->conn, ssk->tx_msg);
+	if (err)
+		smbdr_msg_free(ssk->tx_msg);
+	ssk->tx_msg = NULL;
+	return err ?: got;
+}
+
+static int smbdr_tx_check_msg(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+
+	if (msg->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (msg->msg_flags & ~SMBDR_SEND_FLAGS)
+		return -EINVAL;
+	if (!msg->msg_controllen)
+		return 0;
+	for_each_cmsghdr(cmsg, msg) {
+		if (!CMSG_OK(msg, cmsg) || cmsg->cmsg_level == SOL_SMBDIRECT)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * smbdr_sendmsg - proto_ops.sendmsg
+ * @sock: the socket
+ * @msg: what to send
+ * @len: how many bytes
+ *
+ * Context: process; may sleep.
+ *
+ * Return: bytes taken, which may be fewer than @len; -EMSGSIZE for a frame that the
+ * peer does not take, before any byte of it is taken in this call; -EINVAL for
+ * a header that is none or a control message that is not known; -EAGAIN,
+ * -ENOTCONN, -EPIPE, -EINTR, -ERESTARTSYS, -ENOMEM, -EFAULT, -EOPNOTSUPP for
+ * MSG_OOB, or what ended the connection.
+ */
+int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct sock *sk = sock->sk;
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+	struct smbdirect_info info;
+	size_t copied = 0;
+	bool have_info = false;
+	long timeo;
+	int ret;
+
+	ret = smbdr_tx_check_msg(msg);
+	if (ret)
+		return ret;
+	lock_sock(sk);
+	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
+	smbdr_sk_sync_buffers(sk);
+	ret = smbdr_tx_error(sk);
+	while (!ret && msg_data_left(msg)) {
+		/* Only a frame that was begun may go on without space. */
+		if (!have_info || smbdr_frame_tx_idle(&ssk->tx)) {
+			bool must_wait = smbdr_frame_tx_idle(&ssk->tx) ||
+				smbdr_conn_state(ssk->conn) < SMBDR_ESTABLISHED;
+
+			ret = must_wait ? smbdr_tx_wait(sk, &timeo) : 0;
+			if (!ret)
+				ret = smbdr_tx_error(sk);
+			if (ret)
+				break;
+			smbdr_conn_info(ssk->conn, &info);
+			have_info = true;
+		}
+		if (smbdr_frame_tx_hdr_missing(&ssk->tx))
+			ret = smbdr_tx_take_hdr(ssk, &msg->msg_iter,
+						min_t(u32, info.max_fragmented_send_size,
+						      SMBDR_FRAME_MAX));
+		else
+			ret = smbdr_tx_take_body(sk, &msg->msg_iter);
+		if (ret < 0)
+			break;
+		copied += ret;
+		ret = 0;
+	}
+	if (copied)
+		ret = copied;
+	else if (ret == -EPIPE)
+		ret = sk_stream_error(sk, msg->msg_flags, ret);
+	release_sock(sk);
+	return ret;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SMBDR_SOCK_H
+#define SMBDR_SOCK_H
+
+#include <linux/mutex.h>
+#include <linux/net.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+#include <uapi/linux/smbdirect.h>
+#include "../smbdirect/conn.h"
+#include "framing.h"
+
+/* Bytes accepted for sending, and received and unread; SO_SNDBUF, SO_RCVBUF change them. */
+#define SMBDR_SNDBUF	(4 * 1024 * 1024)
+#define SMBDR_RCVBUF	(4 * 1024 * 1024)
+/* How long close() and shutdown() go on sending what was accepted, ms. */
+#define SMBDR_LINGER_MS	30000
+
+/**
+ * struct smbdr_sock - an SMB Direct socket
+ * @inet: first, so that inet_sk() works
+ * @bind_mutex: serialises bind, connect and listen around the calls of the
+ *	core that must not be made under the socket lock; taken before it
+ * @conn: the endpoint, from bind or connect on; under the socket lock
+ * @listener: after listen; under the socket lock
+ * @params: what SOL_SMBDIRECT options chose
+ * @tx: where a writer is in its frame
+ * @tx_msg: the body of that frame
+ * @rx: where a reader is in its frame
+ * @local: our address, once known
+ * @peer: the peer's address, once known
+ * @v6only: IPV6_V6ONLY
+ * @tos: IP_TOS or IPV6_TCLASS, stored only
+ * @tcp_flags: TCP options without a meaning here, stored only
+ */
+struct smbdr_sock {
+	struct inet_sock inet;
+	struct mutex bind_mutex;	/* see above */
+	struct smbdr_conn *conn;
+	struct smbdr_listener *listener;
+	struct smbdr_params params;
+	struct smbdr_frame_tx tx;
+	struct smbdr_msg *tx_msg;
+	struct smbdr_frame_rx rx;
+	struct sockaddr_storage local;
+	struct sockaddr_storage peer;
+	bool v6only;
+	int tos;
+	u32 tcp_flags;
+};
+
+#if IS_ENABLED(CONFIG_IPV6)
+/**
+ * struct smbdr6_sock - the same for AF_INET6
+ * @ssk: the socket
+ * @inet6: last, where the network stack expects it
+ */
+struct smbdr6_sock {
+	struct smbdr_sock ssk;
+	struct ipv6_pinfo inet6;
+};
+#endif
+
+static inline struct smbdr_sock *smbdr_sk(const struct sock *sk)
+{
+	return (struct smbdr_sock *)sk;
+}
+
+/* af_smbdirect.c */
+extern const struct proto_ops smbdr_inet_ops;
+extern const struct proto_ops smbdr_inet6_ops;
+int smbdr_sk_init(struct sock *sk);
+bool smbdr_sk_ended(const struct smbdr_sock *ssk);
+void smbdr_sk_sync_buffers(struct sock *sk);
+u32 smbdr_sk_outq(const struct smbdr_sock *ssk);
+u32 smbdr_sk_inq(const struct smbdr_sock *ssk);
+
+/* sendmsg.c, recvmsg.c, sockopt.c */
+int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
+int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags);
+int smbdr_setsockopt(struct socket *sock, int level, int optname, sockptr_t optval,
+		     unsigned int optlen);
+#ifdef SMBDR_COMPAT_GETSOCKOPT
+int smbdr_getsockopt(struct socket *sock, int level, int optname, char __user *optval,
+		     int __user *optlen);
+#else
+int smbdr_getsockopt_iter(struct socket *sock, int level, int optname, sockopt_t *opt);
+#endif
+
+/* main.c */
+struct smbdr_ns *smbdr_ns_of(struct net *net);
+
+/* proc.c */
+int smbdr_proc_create(struct net *net);
+void smbdr_proc_remove(struct net *net);
+
+#endif /* SMBDR_SOCK_H */

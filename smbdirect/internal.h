@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SMBDR_INTERNAL_H
+#define SMBDR_INTERNAL_H
+
+/*
+ * What the files of the core share. Lock order and contexts are on one page
+ * in Documentation/networking/smbdirect-internals.rst; in short: nothing is
+ * taken inside conn->lock, which is taken with bottom halves off; completions
+ * and connection manager events run in process context.
+ */
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/atomic.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/rdma_cm.h>
+#include "conn.h"
+#include "credits.h"
+#include "reasm.h"
+#include "wire.h"
+
+/* [MS-SMBD] 3.1.4.1, 3.1.7.2: the first receive has at least 512 bytes. */
+#define SMBDR_NEGO_RECV_SIZE	512
+/* Address and route resolution each; the connect timeout bounds the sum. */
+#define SMBDR_RESOLVE_MS	5000
+/* A flushed queue is followed by a DISCONNECTED event; if not, give up after this. */
+#define SMBDR_FLUSH_GRACE_MS	1000
+/* How long an orderly end by the peer's refusal or ours may take to be delivered. */
+#define SMBDR_REFUSE_MS		2000
+
+/**
+ * enum smbdr_keepalive - [MS-SMBD] 3.1.1.1 KeepaliveRequested
+ * @SMBDR_KEEPALIVE_NONE: nothing outstanding
+ * @SMBDR_KEEPALIVE_PENDING: the next message asks for an answer
+ * @SMBDR_KEEPALIVE_SENT: waiting for any message from the peer
+ */
+enum smbdr_keepalive {
+	SMBDR_KEEPALIVE_NONE,
+	SMBDR_KEEPALIVE_PENDING,
+	SMBDR_KEEPALIVE_SENT,
+};
+
+/**
+ * struct smbdr_recv_slot - a receive buffer
+ * @cqe: completion, smbdr_wc_recv()
+ * @list: in conn->rx_free, or not in any list while posted
+ * @all: in conn->rx_slots, for the teardown
+ * @dma: where the device sees @data; mapped for the slot's whole life
+ * @data: max_recv_size bytes
+ */
+struct smbdr_recv_slot {
+	struct ib_cqe cqe;
+	struct list_head list;
+	struct list_head all;
+	u64 dma;
+	u8 data[] __aligned(8);
+};
+
+/**
+ * struct smbdr_send_slot - a work request of the send queue
+ * @cqe: completion, smbdr_wc_send()
+ * @list: in conn->tx_free while idle
+ * @msg: message whose last fragment this is, freed on completion
+ */
+struct smbdr_send_slot {
+	struct ib_cqe cqe;
+	struct list_head list;
+	struct smbdr_msg *msg;
+};
+
+/**
+ * struct smbdr_ns - counters and connections of one network namespace
+ * @net: the namespace
+ * @conns: connections, through smbdr_conn.ns_link
+ * @lock: protects @conns
+ * @idle: woken when @conns becomes empty
+ * @stats: enum smbdr_stat
+ */
+struct smbdr_ns {
+	struct net *net;
+	struct list_head conns;
+	spinlock_t lock;	/* protects conns */
+	wait_queue_head_t idle;
+	atomic64_t stats[SMBDR_STAT_MAX];
+};
+
+/**
+ * struct smbdr_conn - the RDMA endpoint of one connection
+ * @kref: one reference of whoever created it (later the socket), one of the
+ *	core's from creation until the teardown is through, so that work,
+ *	timer and completions need none of their own
+ * @ns: its namespace
+ * @ns_link: in ns->conns
+ * @passive: it arrived on a listener
+ * @params: what its user chose; constant once the state has left NEW
+ * @cm_id: id of the connection manager; written under @lock, NULL before bind
+ *	or connect and from the teardown on
+ * @qp: queue pair of @cm_id
+ * @pd: protection domain
+ * @send_cq: completions of sends
+ * @recv_cq: completions of receives
+ * @sizing: sizes of the queues
+ * @depths: RDMA read depths; final from ESTABLISHED on
+ * @iwarp: the device is iWARP
+ * @nego_recv_cqe: completion of the peer's negotiate message
+ * @nego_send_cqe: completion of ours
+ * @nego_buf: part to receive into, then part to send from
+ * @nego_dma: where the device sees @nego_buf
+ * @nego_len: length of a request that came before the ESTABLISHED event
+ * @neg: what was agreed on; constant from ESTABLISHED on
+ * @lock: protects all below up to @rx_throttled; bottom halves off; innermost
+ * @state: written by smbdr_conn_set_state() only
+ * @err: why it ended
+ * @was_established: it has been in state ESTABLISHED
+ * @shutting_down: no more sends; end when all is sent
+ * @refusing: end when the refusal is sent
+ * @flushed: the queues are in error, an event is expected
+ * @deadline: of connecting, or of shutting down; jiffies
+ * @last_rx: when the last message came; jiffies
+ * @keepalive_deadline: when the answer to a keepalive has to be there; jiffies
+ * @keepalive: state of the keepalive
+ * @answer_owed: the peer asked for a message
+ * @credits: the ledger
+ * @tx_queue: struct smbdr_msg, the head is being sent
+ * @tx_free: idle struct smbdr_send_slot
+ * @tx_slots: all of them, sizing.sq_slots
+ * @tx_hdrs: a header for each slot
+ * @tx_hdrs_dma: where the device sees @tx_hdrs
+ * @tx_posted: slots in the device's hands
+ * @tx_bytes: bytes accepted and not completed
+ * @sndbuf: the owner's limit for @tx_bytes
+ * @tx_stalled: data waits for a credit
+ * @rx_slots: all struct smbdr_recv_slot
+ * @rx_free: those that are not posted
+ * @rx_queue: complete struct smbdr_msg, for the reader
+ * @rx_bytes: their bytes
+ * @rx_msgs: their number
+ * @rcvbuf: the owner's limit for @rx_bytes
+ * @rx_throttled: the limit is exceeded
+ * @reasm: reassembly; owned by the completion handler, one at a time
+ * @rx_msg: the message in the making, likewise
+ * @owner_lock: held for reading during an upcall
+ * @ops: upcalls, never NULL
+ * @owner: their argument
+ * @listener: where it arrived; set before it is linked
+ * @accept_link: in a list of @listener; under its lock, as is
+ * @accept_ready: it was in the list of those to accept
+ * @work: the teardown
+ * @timer: what is due next, by state
+ */
+struct smbdr_conn {
+	struct kref kref;
+	struct smbdr_ns *ns;
+	struct list_head ns_link;
+	bool passive;
+
+	struct smbdr_params params;
+	struct rdma_cm_id *cm_id;
+	struct ib_qp *qp;
+	struct ib_pd *pd;
+	struct ib_cq *send_cq;
+	struct ib_cq *recv_cq;
+	struct smbdr_sizing sizing;
+	struct smbdr_depths depths;
+	bool iwarp;
+
+	struct ib_cqe nego_recv_cqe;
+	struct ib_cqe nego_send_cqe;
+	u8 *nego_buf;
+	u64 nego_dma;
+	u32 nego_len;
+	struct smbdr_negotiated neg;
+
+	spinlock_t lock;	/* see above */
+	enum smbdr_state state;
+	int err;
+	bool was_established;
+	bool shutting_down;
+	bool refusing;
+	bool flushed;
+	unsigned long deadline;
+	unsigned long last_rx;
+	unsigned long keepalive_deadline;
+	enum smbdr_keepalive keepalive;
+	bool answer_owed;
+	struct smbdr_credits credits;
+
+	struct list_head tx_queue;
+	struct list_head tx_free;
+	struct smbdr_send_slot *tx_slots;
+	u8 *tx_hdrs;
+	u64 tx_hdrs_dma;
+	u32 tx_posted;
+	u32 tx_bytes;
+	u32 sndbuf;
+	bool tx_stalled;
+
+	struct list_head rx_slots;
+	struct list_head rx_free;
+	struct list_head rx_queue;
+	u32 rx_bytes;
+	u32 rx_msgs;
+	u32 rcvbuf;
+	bool rx_throttled;
+	struct smbdr_reasm reasm;
+	struct smbdr_msg *rx_msg;
+
+	rwlock_t owner_lock;
+	const struct smbdr_conn_ops *ops;
+	void *owner;
+
+	struct smbdr_listener *listener;
+	struct list_head accept_link;
+	bool accept_ready;
+
+	struct work_struct work;
+	struct delayed_work timer;
+};
+
+static inline void smbdr_stat_add(struct smbdr_ns *ns, enum smbdr_stat s, u64 n)
+{
+	atomic64_add(n, &ns->stats[s]);
+}
+
+static inline void smbdr_stat_inc(struct smbdr_ns *ns, enum smbdr_stat s)
+{
+	atomic64_inc(&ns->stats[s]);
+}
+
+extern struct workqueue_struct *smbdr_wq;
+
+/* conn.c */
+void smbdr_conn_set_state(struct smbdr_conn *conn, enum smbdr_state state);
+void smbdr_conn_abort_locked(struct smbdr_conn *conn, int err);
+void smbdr_conn_arm_timer(struct smbdr_conn *conn);
+void smbdr_conn_established(struct smbdr_conn *conn);
+void smbdr_conn_check_drained(struct smbdr_conn *conn);
+
+/**
+ * enum smbdr_upcall - which member of the owner's ops to call
+ * @SMBDR_UPCALL_STATE: state_change
+ * @SMBDR_UPCALL_DATA: data_ready
+ * @SMBDR_UPCALL_SPACE: write_space
+ */
+enum smbdr_upcall {
+	SMBDR_UPCALL_STATE,
+	SMBDR_UPCALL_DATA,
+	SMBDR_UPCALL_SPACE,
+};
+
+void smbdr_conn_upcall(struct smbdr_conn *conn, enum smbdr_upcall what);
+
+/* cm.c */
+int smbdr_cm_event(struct rdma_cm_id *id, struct rdma_cm_event *event);
+int smbdr_cm_create_id(struct net *net, rdma_cm_event_handler handler, void *context,
+		       u8 device_class, struct rdma_cm_id **out);
+bool smbdr_cm_device_ok(struct rdma_cm_id *id, u8 device_class);
+void smbdr_cm_conn_param(struct smbdr_conn *conn, struct rdma_conn_param *p, u8 *private_data);
+
+/* listen.c */
+void smbdr_listener_child_ready(struct smbdr_conn *conn);
+void smbdr_listener_child_closed(struct smbdr_conn *conn);
+
+/* negotiate.c */
+int smbdr_negotiate_prepare(struct smbdr_conn *conn);
+void smbdr_negotiate_connected(struct smbdr_conn *conn);
+void smbdr_negotiate_release(struct smbdr_conn *conn);
+
+/* qp.c */
+int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id);
+void smbdr_qp_drain(struct smbdr_conn *conn);
+void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
+void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc);
+
+/* send.c */
+int smbdr_send_prepare(struct smbdr_conn *conn);
+void smbdr_send_release(struct smbdr_conn *conn);
+void smbdr_tx_pump(struct smbdr_conn *conn);
+
+/* recv.c */
+int smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant);
+void smbdr_recv_release(struct smbdr_conn *conn);
+
+/* msg.c */
+int smbdr_msg_append(struct smbdr_msg *msg, const void *data, u32 len, gfp_t gfp);
+int smbdr_msg_map(struct smbdr_chunk *chunk, struct ib_device *dev);
+void smbdr_msg_unmap(struct smbdr_msg *msg, struct ib_device *dev);
+
+#endif /* SMBDR_INTERNAL_H */

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Listeners, and what happens to a connection between its arrival and
+ * accept().
+ *
+ * An arriving connection is accepted on the RDMA level and negotiated at once,
+ * in the kernel: the peer's timer for the negotiation runs, and a server
+ * that is slow to call accept() must not let it expire. Only few credits are
+ * granted then, so one that waits costs little.
+ *
+ * A child is on one of two lists of its listener, pending until negotiated and
+ * ready after. The list owns the creator's reference on the child; the child
+ * holds one on the listener while it is on a list. Both count against the
+ * backlog: whoever never negotiates is thrown out by its timer after seconds, a
+ * ready one that dies without having sent anything leaves by itself, and one
+ * with data stays, as it would with TCP.
+ *
+ * Locking: listener->lock protects lists, count and id; conn->lock may be taken
+ * inside it.
+ * An id that is bound to a device and loses it is destroyed by the
+ * manager when the handler returns non-zero; whoever takes listener->cm_id
+ * under the lock decides who destroys, handler or close.
+ */
+#include <linux/slab.h>
+#include "internal.h"
+#include "trace.h"
+
+/* What the connection manager may hold back; we answer at once, so it is short. */
+#define SMBDR_CM_BACKLOG	128
+
+/**
+ * struct smbdr_listener - who waits for connections
+ * @kref: one for the owner, one for each child on a list
+ * @ns: its namespace
+ * @params: inherited by children
+ * @lock: protects all below
+ * @cm_id: NULL when closed or dead
+ * @pending: children that negotiate
+ * @ready: children to accept
+ * @count: how many are on both lists
+ * @backlog: how many may be
+ * @closed: no more children
+ * @err: why it died, or 0
+ * @owner_lock: held for reading during an upcall
+ * @ops: upcalls
+ * @owner: their argument
+ * @work: makes a new id after the address moved to another device
+ */
+struct smbdr_listener {
+	struct kref kref;
+	struct smbdr_ns *ns;
+	struct smbdr_params params;
+	/* protects the lists, count, backlog, cm_id, closed and err */
+	spinlock_t lock;
+	struct rdma_cm_id *cm_id;
+	struct list_head pending;
+	struct list_head ready;
+	int count;
+	int backlog;
+	bool closed;
+	int err;
+	rwlock_t owner_lock;
+	const struct smbdr_conn_ops *ops;
+	void *owner;
+	struct work_struct work;
+};
+
+static void smbdr_listener_release(struct kref *kref)
+{
+	kfree(container_of(kref, struct smbdr_listener, kref));
+}
+
+static void smbdr_listener_put(struct smbdr_listener *l)
+{
+	kref_put(&l->kref, smbdr_listener_release);
+}
+
+static void smbdr_listener_upcall(struct smbdr_listener *l, bool state)
+{
+	read_lock_bh(&l->owner_lock);
+	if (l->ops && state)
+		l->ops->state_change(l->owner);
+	else if (l->ops)
+		l->ops->data_ready(l->owner);
+	read_unlock_bh(&l->owner_lock);
+}
+
+static bool smbdr_listener_link(struct smbdr_listener *l, struct smbdr_conn *conn)
+{
+	bool ok;
+
+	spin_lock_bh(&l->lock);
+	ok = !l->closed && l->count < l->backlog;
+	if (ok) {
+		kref_get(&l->kref);
+		conn->listener = l;
+		list_add_tail(&conn->accept_link, &l->pending);
+		l->count++;
+	}
+	spin_unlock_bh(&l->lock);
+	if (!ok)
+		smbdr_stat_inc(l->ns, SMBDR_STAT_BACKLOG_DROPS);
+	return ok;
+}
+
+/* Our depths, given what the peer asks for in its request. */
+static void smbdr_listener_depths(struct smbdr_conn *conn, const struct rdma_conn_param *p)
+{
+	u32 ird, ord;
+
+	smbdr_params_match_depths(&conn->depths, p->initiator_depth, p->responder_resources);
+	if (conn->iwarp &&
+	    smbdr_params_get_ird_ord(p->private_data, p->private_data_len, &ird, &ord))
+		smbdr_params_match_depths(&conn->depths, ird, ord);
+}
+
+/*
+ * A connection arrives. Until it is linked, failing means to return non-zero:
+ * the manager refuses the peer and destroys the id. From then on the child
+ * owns its id, and failing means to abort it.
+ */
+static int smbdr_listener_request(struct smbdr_listener *l, struct rdma_cm_id *id,
+				  const struct rdma_cm_event *event)
+{
+	const struct rdma_conn_param *req = &event->param.conn;
+	struct rdma_conn_param param;
+	struct smbdr_conn *conn;
+	u8 private_data[8];
+	u32 ird, ord;
+	int ret;
+
+	if (!smbdr_cm_device_ok(id, l->params.device_class))
+		return -ENETUNREACH;
+	conn = smbdr_conn_create(l->ns, &l->params);
+	if (!conn)
+		return -ENOMEM;
+	conn->passive = true;
+
+	if (!smbdr_listener_link(l, conn)) {
+		smbdr_conn_abort(conn, -ECONNREFUSED);
+		smbdr_conn_put(conn);
+		return -ECONNREFUSED;
+	}
+
+	/* The manager holds this id's handler mutex: no event is missed or early. */
+	id->context = conn;
+	id->event_handler = smbdr_cm_event;
+	spin_lock_bh(&conn->lock);
+	conn->cm_id = id;
+	if (conn->state == SMBDR_NEW) {
+		conn->deadline = jiffies + msecs_to_jiffies(conn->params.negotiate_timeout);
+		smbdr_conn_set_state(conn, SMBDR_CONNECTING);
+		smbdr_conn_arm_timer(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+
+	ret = smbdr_qp_create(conn, id);
+	if (!ret)
+		ret = smbdr_negotiate_prepare(conn);
+	if (!ret) {
+		bool legacy = conn->iwarp &&
+			smbdr_params_get_ird_ord(req->private_data, req->private_data_len,
+						 &ird, &ord);
+
+		smbdr_listener_depths(conn, req);
+		/* Who sent depths in private data wants ours there as well. */
+		smbdr_cm_conn_param(conn, &param, legacy ? private_data : NULL);
+		ret = rdma_accept(id, &param);
+	}
+	if (ret)
+		smbdr_conn_abort(conn, ret);
+	return 0;
+}
+
+static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
+{
+	struct smbdr_listener *l = id->context;
+	int ret = 0;
+
+	switch (event->event) {
+	case RDMA_CM_EVENT_CONNECT_REQUEST:
+		return smbdr_listener_request(l, id, event);
+	case RDMA_CM_EVENT_DEVICE_REMOVAL:
+		spin_lock_bh(&l->lock);
+		if (l->cm_id == id) {
+			/* From here on the manager destroys the id. */
+			l->cm_id = NULL;
+			l->err = -ENETDOWN;
+			kref_get(&l->kref);
+			ret = -ENETDOWN;
+		}
+		spin_unlock_bh(&l->lock);
+		if (ret) {
+			smbdr_listener_upcall(l, true);
+			smbdr_listener_put(l);
+		}
+		return ret;
+	case RDMA_CM_EVENT_ADDR_CHANGE:
+		spin_lock_bh(&l->lock);
+		if (!l->closed && l->cm_id == id) {
+			kref_get(&l->kref);
+			if (!queue_work(smbdr_wq, &l->work))
+				smbdr_listener_put(l);
+		}
+		spin_unlock_bh(&l->lock);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int smbdr_listener_new_id(struct smbdr_listener *l, const struct sockaddr_storage *addr,
+				 struct rdma_cm_id **out)
+{
+	int ret = smbdr_cm_create_id(l->ns->net, smbdr_listener_event, l, l->params.device_class,
+				     out);
+
+	if (ret)
+		return ret;
+	rdma_set_reuseaddr(*out, 1);
+	ret = rdma_bind_addr(*out, (struct sockaddr *)addr);
+	if (!ret)
+		ret = rdma_listen(*out, SMBDR_CM_BACKLOG);
+	if (ret)
+		rdma_destroy_id(*out);
+	return ret;
+}
+
+/* The address moved to another device (bonding does that): listen there. */
+static void smbdr_listener_relisten(struct work_struct *work)
+{
+	struct smbdr_listener *l = container_of(work, struct smbdr_listener, work);
+	struct sockaddr_storage addr;
+	struct rdma_cm_id *id, *old;
+	int ret;
+
+	spin_lock_bh(&l->lock);
+	old = l->cm_id;
+	l->cm_id = NULL;
+	if (old)
+		addr = old->route.addr.src_addr;
+	spin_unlock_bh(&l->lock);
+	if (!old)
+		goto out;
+	rdma_destroy_id(old);
+
+	ret = smbdr_listener_new_id(l, &addr, &id);
+	spin_lock_bh(&l->lock);
+	if (!ret && !l->closed) {
+		l->cm_id = id;
+		id = NULL;
+	} else if (ret) {
+		l->err = ret;
+	}
+	spin_unlock_bh(&l->lock);
+	if (!ret && id)
+		rdma_destroy_id(id);
+	if (ret)
+		smbdr_listener_upcall(l, true);
+out:
+	smbdr_listener_put(l);
+}
+
+/**
+ * smbdr_listener_create - turn a bound connection into a listener
+ * @conn: state NEW and bound; CLOSED soon after success
+ * @params: what children inherit, already checked
+ * @backlog: how many may wait, at least 1 is taken
+ * @ops: upcalls; write_space is not used
+ * @owner: their argument
+ * @out: the listener
+ *
+ * Context: process, may sleep, no socket lock held.
+ *
+ * Return: 0; -EINVAL if not bound; -EADDRINUSE; -ENETDOWN.
+ */
+int smbdr_listener_create(struct smbdr_conn *conn, const struct smbdr_params *params, int backlog,
+			  const struct smbdr_conn_ops *ops, void *owner,
+			  struct smbdr_listener **out)
+{
+	struct rdma_cm_id *id = conn->cm_id;
+	struct smbdr_listener *l;
+	int ret;
+
+	if (smbdr_conn_state(conn) != SMBDR_NEW)
+		return smbdr_conn_error(conn) ?: -EINVAL;
+	if (!id)
+		return -EINVAL;
+	l = kzalloc(sizeof(*l), GFP_KERNEL);
+	if (!l)
+		return -ENOMEM;
+	kref_init(&l->kref);
+	l->ns = conn->ns;
+	l->params = *params;
+	spin_lock_init(&l->lock);
+	rwlock_init(&l->owner_lock);
+	INIT_LIST_HEAD(&l->pending);
+	INIT_LIST_HEAD(&l->ready);
+	INIT_WORK(&l->work, smbdr_listener_relisten);
+	l->backlog = max(backlog, 1);
+	l->ops = ops;
+	l->owner = owner;
+	l->cm_id = id;
+
+	/*
+	 * The id changes hands with its handlers locked out, so each event sees
+	 * either owner whole. If the device went away in between, the
+	 * connection was aborted and its teardown owns the id.
+	 */
+	rdma_lock_handler(id);
+	spin_lock_bh(&conn->lock);
+	ret = conn->state == SMBDR_NEW ? 0 : conn->err ?: -ECONNABORTED;
+	if (!ret)
+		conn->cm_id = NULL;
+	spin_unlock_bh(&conn->lock);
+	if (!ret) {
+		id->context = l;
+		id->event_handler = smbdr_listener_event;
+	}
+	rdma_unlock_handler(id);
+	if (ret)
+		goto free;
+
+	ret = rdma_listen(id, SMBDR_CM_BACKLOG);
+	if (!ret) {
+		smbdr_conn_abort(conn, 0);
+		*out = l;
+		return 0;
+	}
+
+	/* Back to where we were, unless the device took the id along. */
+	rdma_lock_handler(id);
+	spin_lock_bh(&l->lock);
+	if (l->cm_id == id) {
+		l->cm_id = NULL;
+		id->context = conn;
+		id->event_handler = smbdr_cm_event;
+		spin_lock(&conn->lock);
+		conn->cm_id = id;
+		spin_unlock(&conn->lock);
+	}
+	spin_unlock_bh(&l->lock);
+	rdma_unlock_handler(id);
+free:
+	smbdr_listener_put(l);
+	return ret;
+}
+
+/**
+ * smbdr_listener_set_backlog - a second listen()
+ * @l: the listener
+ * @backlog: how many may wait, at least 1 is taken
+ */
+void smbdr_listener_set_backlog(struct smbdr_listener *l, int backlog)
+{
+	WRITE_ONCE(l->backlog, max(backlog, 1));
+}
+
+/**
+ * smbdr_listener_child_ready - a child is negotiated
+ * @conn: a passive connection in state ESTABLISHED or later
+ *
+ * Context: process, no lock held.
+ */
+void smbdr_listener_child_ready(struct smbdr_conn *conn)
+{
+	struct smbdr_listener *l = conn->listener;
+	bool ready = false;
+
+	/*
+	 * Nobody but the list knows the child yet; conn->listener only changes
+	 * under its lock, and to NULL. The child's reference keeps it there
+	 * for as long as the connection is not torn down, which our caller,
+	 * a completion of it, holds off.
+	 */
+	spin_lock_bh(&l->lock);
+	if (!list_empty(&conn->accept_link)) {
+		list_move_tail(&conn->accept_link, &l->ready);
+		conn->accept_ready = true;
+		ready = true;
+	}
+	spin_unlock_bh(&l->lock);
+	if (ready)
+		smbdr_listener_upcall(l, false);
+}
+
+/**
+ * smbdr_listener_child_closed - a connection ended
+ * @conn: the connection, passive or not, in state CLOSED
+ *
+ * Takes it off the list of its listener if nobody would miss it.
+ *
+ * Context: the teardown work.
+ */
+void smbdr_listener_child_closed(struct smbdr_conn *conn)
+{
+	struct smbdr_listener *l = conn->listener;
+	bool drop = false;
+
+	if (!l)
+		return;
+	spin_lock_bh(&l->lock);
+	if (!list_empty(&conn->accept_link) && (!conn->accept_ready || !conn->rx_msgs)) {
+		list_del_init(&conn->accept_link);
+		l->count--;
+		drop = true;
+	}
+	spin_unlock_bh(&l->lock);
+	if (drop)
+		smbdr_conn_put(conn);
+	conn->listener = NULL;
+	smbdr_listener_put(l);
+}
+
+/**
+ * smbdr_listener_accept - take the first connection that waits
+ * @l: the listener
+ *
+ * Context: process or softirq; does not sleep.
+ *
+ * Return: the connection with a reference, or NULL.
+ */
+struct smbdr_conn *smbdr_listener_accept(struct smbdr_listener *l)
+{
+	struct smbdr_conn *conn;
+
+	spin_lock_bh(&l->lock);
+	conn = list_first_entry_or_null(&l->ready, struct smbdr_conn, accept_link);
+	if (conn) {
+		list_del_init(&conn->accept_link);
+		l->count--;
+	}
+	spin_unlock_bh(&l->lock);
+	return conn;
+}
+
+/**
+ * smbdr_listener_pending - is there anything to accept
+ * @l: the listener
+ *
+ * Return: true if there is.
+ */
+bool smbdr_listener_pending(const struct smbdr_listener *l)
+{
+	return !list_empty_careful(&l->ready);
+}
+
+/**
+ * smbdr_listener_error - has it died
+ * @l: the listener
+ *
+ * Return: 0, or why: -ENETDOWN if the device of its address was removed.
+ */
+int smbdr_listener_error(const struct smbdr_listener *l)
+{
+	return READ_ONCE(l->err);
+}
+
+/**
+ * smbdr_listener_addr - the address it listens on
+ * @l: the listener
+ * @addr: filled in
+ *
+ * Return: false if it has died.
+ */
+bool smbdr_listener_addr(struct smbdr_listener *l, struct sockaddr_storage *addr)
+{
+	bool ok = false;
+
+	spin_lock_bh(&l->lock);
+	if (l->cm_id) {
+		*addr = l->cm_id->route.addr.src_addr;
+		ok = true;
+	}
+	spin_unlock_bh(&l->lock);
+	return ok;
+}
+
+/* One at a time, each with the lock: a child may be on its way to the other list. */
+static void smbdr_listener_drop_all(struct smbdr_listener *l)
+{
+	struct smbdr_conn *conn;
+
+	for (;;) {
+		spin_lock_bh(&l->lock);
+		conn = list_first_entry_or_null(&l->pending, struct smbdr_conn, accept_link) ?:
+		       list_first_entry_or_null(&l->ready, struct smbdr_conn, accept_link);
+		if (conn) {
+			list_del_init(&conn->accept_link);
+			l->count--;
+		}
+		spin_unlock_bh(&l->lock);
+		if (!conn)
+			break;
+		smbdr_conn_abort(conn, -ECONNABORTED);
+		smbdr_conn_put(conn);
+	}
+}
+
+/**
+ * smbdr_listener_close - stop listening
+ * @l: the listener; gone after this
+ *
+ * Who was not accepted is ended. Context: process, may sleep, no socket lock
+ * held. No upcall runs after return.
+ */
+void smbdr_listener_close(struct smbdr_listener *l)
+{
+	struct rdma_cm_id *id;
+
+	write_lock_bh(&l->owner_lock);
+	l->ops = NULL;
+	write_unlock_bh(&l->owner_lock);
+
+	spin_lock_bh(&l->lock);
+	l->closed = true;
+	id = l->cm_id;
+	l->cm_id = NULL;
+	spin_unlock_bh(&l->lock);
+	if (id)
+		rdma_destroy_id(id);
+	if (cancel_work_sync(&l->work))
+		smbdr_listener_put(l);
+
+	smbdr_listener_drop_all(l);
+	smbdr_listener_put(l);
+}

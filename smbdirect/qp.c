@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Queue pair, completion queues and protection domain of a connection.
+ *
+ * Made in an event of the connection manager (process context, the id's
+ * handlers serialised), destroyed by the teardown work. Sizes come from
+ * params.c, cut to the device's limits; one work request of each queue is kept for
+ * draining. Completions are polled on a workqueue, so every handler runs in
+ * process context, one at a time for each of the two queues.
+ *
+ * The device must be able to register memory by work request: SMB Direct is
+ * pointless without, and refusing early is clearer than failing later.
+ */
+#include <linux/errno.h>
+#include "internal.h"
+#include "trace.h"
+
+static void smbdr_qp_event(struct ib_event *event, void *context)
+{
+	/* What matters arrives as a failed completion or an event of the id. */
+}
+
+static void smbdr_qp_limits(const struct ib_device *dev, struct smbdr_limits *lim)
+{
+	const struct ib_device_attr *a = &dev->attrs;
+
+	lim->max_qp_wr = max(a->max_qp_wr, 0);
+	lim->max_cqe = max(a->max_cqe, 0);
+	lim->max_sge = max(a->max_send_sge, 0);
+	lim->max_qp_rd_atom = max(a->max_qp_rd_atom, 0);
+	lim->max_qp_init_rd_atom = max(a->max_qp_init_rd_atom, 0);
+}
+
+/**
+ * smbdr_qp_create - queues for a connection
+ * @conn: the connection
+ * @id: its id, bound to a device
+ *
+ * Context: process, in a handler of @id.
+ *
+ * Return: 0; -EOPNOTSUPP if the device cannot register memory; -EINVAL if it is
+ * too small; -ENOMEM and what the driver says. What was made is freed by the
+ * teardown.
+ */
+int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id)
+{
+	struct ib_device *dev = id->device;
+	struct ib_qp_init_attr attr = {};
+	struct smbdr_limits lim;
+	struct ib_cq *cq;
+	int ret;
+
+	if (!(dev->attrs.device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS) ||
+	    !dev->attrs.max_fast_reg_page_list_len)
+		return -EOPNOTSUPP;
+
+	smbdr_qp_limits(dev, &lim);
+	ret = smbdr_params_sizing(&conn->params, &lim, &conn->sizing);
+	if (ret)
+		return ret;
+	smbdr_params_depths(&conn->params, &lim, &conn->depths);
+	conn->iwarp = rdma_protocol_iwarp(dev, id->port_num);
+
+	conn->pd = ib_alloc_pd(dev, 0);
+	if (IS_ERR(conn->pd)) {
+		ret = PTR_ERR(conn->pd);
+		conn->pd = NULL;
+		return ret;
+	}
+	cq = ib_alloc_cq_any(dev, conn, conn->sizing.send_cqe, IB_POLL_WORKQUEUE);
+	if (IS_ERR(cq))
+		return PTR_ERR(cq);
+	conn->send_cq = cq;
+	cq = ib_alloc_cq_any(dev, conn, conn->sizing.recv_cqe, IB_POLL_WORKQUEUE);
+	if (IS_ERR(cq))
+		return PTR_ERR(cq);
+	conn->recv_cq = cq;
+
+	attr.event_handler = smbdr_qp_event;
+	attr.qp_context = conn;
+	attr.send_cq = conn->send_cq;
+	attr.recv_cq = conn->recv_cq;
+	attr.cap.max_send_wr = conn->sizing.max_send_wr;
+	attr.cap.max_recv_wr = conn->sizing.max_recv_wr;
+	attr.cap.max_send_sge = conn->sizing.max_send_sge;
+	attr.cap.max_recv_sge = 1;
+	attr.sq_sig_type = IB_SIGNAL_REQ_WR;
+	attr.qp_type = IB_QPT_RC;
+	attr.port_num = id->port_num;
+	ret = rdma_create_qp(id, conn->pd, &attr);
+	if (!ret)
+		conn->qp = id->qp;
+	return ret;
+}
+
+/**
+ * smbdr_qp_drain - wait until every posted work request has come back
+ * @conn: the connection; nothing happens if it has no queue pair
+ *
+ * Receives first: their handlers may post sends, not the other way round.
+ * Context: the teardown work.
+ */
+void smbdr_qp_drain(struct smbdr_conn *conn)
+{
+	if (!conn->qp)
+		return;
+	ib_drain_rq(conn->qp);
+	ib_drain_sq(conn->qp);
+}
+
+/**
+ * smbdr_qp_destroy - free what smbdr_qp_create() made
+ * @conn: the connection, drained, nothing mapped any more
+ * @id: its id, or NULL
+ *
+ * Context: the teardown work.
+ */
+void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id)
+{
+	if (conn->qp)
+		rdma_destroy_qp(id);
+	conn->qp = NULL;
+	/* ib_free_cq() also ends the polling, which ib_destroy_cq() would not. */
+	if (conn->recv_cq)
+		ib_free_cq(conn->recv_cq);
+	if (conn->send_cq)
+		ib_free_cq(conn->send_cq);
+	if (conn->pd)
+		ib_dealloc_pd(conn->pd);
+	conn->recv_cq = NULL;
+	conn->send_cq = NULL;
+	conn->pd = NULL;
+}
+
+/**
+ * smbdr_qp_completion_error - a work request failed
+ * @conn: the connection
+ * @wc: the completion; only status and cqe are valid
+ *
+ * A flush only says that the queue pair is in error. If the peer disconnected,
+ * the event that tells so follows and decides between an orderly end and a
+ * reset; the timer is the fallback for a driver that sends none.
+ *
+ * Context: completion handler, no lock held.
+ */
+void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc)
+{
+	int err;
+
+	trace_smbdr_wc_error(conn, wc->status);
+	switch (wc->status) {
+	case IB_WC_WR_FLUSH_ERR:
+		spin_lock_bh(&conn->lock);
+		if (!conn->flushed) {
+			conn->flushed = true;
+			smbdr_conn_arm_timer(conn);
+		}
+		spin_unlock_bh(&conn->lock);
+		return;
+	case IB_WC_RETRY_EXC_ERR:
+	case IB_WC_RESP_TIMEOUT_ERR:
+		err = -ETIMEDOUT;
+		break;
+	case IB_WC_LOC_LEN_ERR:
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
+		err = -ECONNABORTED;
+		break;
+	default:
+		err = -ECONNRESET;
+		break;
+	}
+	smbdr_conn_abort(conn, err);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Receiving: [MS-SMBD] 3.1.5.8.
+ *
+ * Receive buffers are slots, mapped for the device once, made when the window
+ * of credits grows and kept. A completion copies the payload into the message
+ * being put together and gives the slot back at once, so slots never wait for a
+ * reader or for the rest of a message: a message may come in 65536 pieces of one
+ * byte and needs no more slots than any other. A complete message goes to
+ * the queue of the reader.
+ *
+ * When the unread bytes exceed the receive buffer, the peer is granted only
+ * what keeps the connection alive (enum smbdr_room), and beyond twice that
+ * nothing. A message in the making does not count: it has to be finished
+ * before anybody can read it, and its size is bounded by the negotiation.
+ *
+ * Completions of the receive queue come one at a time, in process context,
+ * and they alone touch the reassembly. Slots, credits and queue are under
+ * conn->lock. Messages that the device had completed when the connection began to
+ * end are taken in like any other.
+ */
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include "internal.h"
+#include "trace.h"
+
+/* Reclaim must not wait for a network file system that waits for us. */
+#define SMBDR_RECV_GFP	(GFP_NOIO | __GFP_NOWARN)
+
+static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
+{
+	u32 buf = READ_ONCE(conn->rcvbuf);
+
+	if (conn->rx_bytes < buf) {
+		conn->rx_throttled = false;
+		return SMBDR_ROOM_OPEN;
+	}
+	if (!conn->rx_throttled)
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_RX_THROTTLED);
+	conn->rx_throttled = true;
+	return conn->rx_bytes / 2 < buf ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
+}
+
+/* Take in one valid data message. Returns 1 if that completed an upper layer message. */
+static int smbdr_rx_data(struct smbdr_conn *conn, const u8 *buf, const struct smbdr_data_hdr *hdr)
+{
+	int ret = smbdr_reasm_input(&conn->reasm, hdr->data_length, hdr->remaining_length);
+
+	if (ret < 0)
+		return ret;
+	if (ret == SMBDR_REASM_EMPTY) {
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_EMPTY_RCVD);
+		return 0;
+	}
+	if (!conn->rx_msg) {
+		conn->rx_msg = smbdr_msg_alloc(conn->reasm.received + conn->reasm.remaining,
+					       SMBDR_RECV_GFP);
+		if (!conn->rx_msg)
+			return -ENOMEM;
+	}
+	if (smbdr_msg_append(conn->rx_msg, buf + hdr->data_offset, hdr->data_length,
+			     SMBDR_RECV_GFP))
+		return -ENOMEM;
+	return ret == SMBDR_REASM_DONE;
+}
+
+static void smbdr_rx_deliver(struct smbdr_conn *conn)
+{
+	struct smbdr_msg *msg = conn->rx_msg;
+
+	lockdep_assert_held(&conn->lock);
+	conn->rx_msg = NULL;
+	list_add_tail(&msg->list, &conn->rx_queue);
+	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes + msg->length);
+	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs + 1);
+	smbdr_stat_inc(conn->ns, SMBDR_STAT_FRAME_RCVD);
+	smbdr_stat_add(conn->ns, SMBDR_STAT_BYTES_RCVD, msg->length);
+}
+
+/* The part of the header that concerns the connection itself. */
+static int smbdr_rx_ledger(struct smbdr_conn *conn, const struct smbdr_data_hdr *hdr)
+{
+	if (hdr->flags & SMBDR_FLAG_RESPONSE_REQUESTED) {
+		conn->answer_owed = true;
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_KEEPALIVE_RCVD);
+	}
+	return smbdr_credits_received(&conn->credits, hdr->credits_requested,
+				      hdr->credits_granted);
+}
+
+static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct smbdr_recv_slot *slot = container_of(wc->wr_cqe, struct smbdr_recv_slot, cqe);
+	struct smbdr_conn *conn = cq->cq_context;
+	struct smbdr_data_hdr hdr;
+	int ret, done = 0;
+
+	if (wc->status != IB_WC_SUCCESS) {
+		smbdr_qp_completion_error(conn, wc);
+		return;	/* the slot is found again through conn->rx_slots */
+	}
+	ib_dma_sync_single_for_cpu(conn->pd->device, slot->dma, conn->neg.max_recv_size,
+				   DMA_FROM_DEVICE);
+	ret = smbdr_wire_get_data(slot->data, wc->byte_len, &hdr);
+
+	spin_lock_bh(&conn->lock);
+	/* Any message shows that the peer is alive, a bad one included. */
+	conn->last_rx = jiffies;
+	conn->keepalive = SMBDR_KEEPALIVE_NONE;
+	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_RCVD);
+	if (!ret)
+		ret = smbdr_rx_ledger(conn, &hdr);
+	spin_unlock_bh(&conn->lock);
+
+	if (!ret) {
+		trace_smbdr_recv(conn, &hdr);
+		ret = smbdr_rx_data(conn, slot->data, &hdr);
+	}
+
+	spin_lock_bh(&conn->lock);
+	list_add(&slot->list, &conn->rx_free);
+	if (ret < 0) {
+		if (ret != -ENOMEM) {
+			smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
+			ret = -ECONNABORTED;
+		}
+		smbdr_conn_abort_locked(conn, ret);
+	} else {
+		done = ret;
+		if (done)
+			smbdr_rx_deliver(conn);
+		smbdr_tx_pump(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+	if (done)
+		smbdr_conn_upcall(conn, SMBDR_UPCALL_DATA);
+}
+
+static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
+{
+	struct ib_device *dev = conn->pd->device;
+	struct smbdr_recv_slot *slot;
+
+	slot = list_first_entry_or_null(&conn->rx_free, struct smbdr_recv_slot, list);
+	if (slot) {
+		list_del(&slot->list);
+		return slot;
+	}
+	slot = kmalloc(sizeof(*slot) + conn->neg.max_recv_size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!slot)
+		return NULL;
+	slot->dma = ib_dma_map_single(dev, slot->data, conn->neg.max_recv_size, DMA_FROM_DEVICE);
+	if (ib_dma_mapping_error(dev, slot->dma)) {
+		kfree(slot);
+		return NULL;
+	}
+	slot->cqe.done = smbdr_wc_recv;
+	list_add(&slot->all, &conn->rx_slots);
+	return slot;
+}
+
+/**
+ * smbdr_recv_refill - post the receives that the ledger wants
+ * @conn: the connection
+ * @saying: a message other than a pure grant waits to be sent
+ * @must_grant: that message is a keepalive or the answer to one
+ *
+ * If memory is short fewer are posted; the next event tries again.
+ *
+ * Context: conn->lock held.
+ *
+ * Return: 0, or the error of posting, which ends the connection.
+ */
+int smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
+{
+	struct smbdr_recv_slot *slot;
+	struct ib_recv_wr wr = {};
+	struct ib_sge sge;
+	u32 want, n;
+	int ret;
+
+	lockdep_assert_held(&conn->lock);
+	want = smbdr_credits_want(&conn->credits, saying, must_grant, smbdr_rx_room(conn));
+	wr.sg_list = &sge;
+	wr.num_sge = 1;
+	for (n = 0; n < want; n++) {
+		slot = smbdr_recv_slot_get(conn);
+		if (!slot)
+			break;
+		sge.addr = slot->dma;
+		sge.length = conn->neg.max_recv_size;
+		sge.lkey = conn->pd->local_dma_lkey;
+		wr.wr_cqe = &slot->cqe;
+		ib_dma_sync_single_for_device(conn->pd->device, slot->dma, sge.length,
+					      DMA_FROM_DEVICE);
+		ret = ib_post_recv(conn->qp, &wr, NULL);
+		if (ret) {
+			list_add(&slot->list, &conn->rx_free);
+			return ret;
+		}
+		smbdr_credits_posted(&conn->credits, 1);
+	}
+	return 0;
+}
+
+/**
+ * smbdr_conn_rx_peek - the first complete message
+ * @conn: the connection
+ *
+ * Context: one reader at a time; it may look until it calls smbdr_conn_rx_pop().
+ *
+ * Return: the message, still in the queue, or NULL.
+ */
+struct smbdr_msg *smbdr_conn_rx_peek(struct smbdr_conn *conn)
+{
+	struct smbdr_msg *msg;
+
+	spin_lock_bh(&conn->lock);
+	msg = list_first_entry_or_null(&conn->rx_queue, struct smbdr_msg, list);
+	spin_unlock_bh(&conn->lock);
+	return msg;
+}
+
+/**
+ * smbdr_conn_rx_next - the message behind another one
+ * @conn: the connection
+ * @msg: a message in its queue
+ *
+ * Context: the one reader.
+ *
+ * Return: the next message, still in the queue, or NULL.
+ */
+struct smbdr_msg *smbdr_conn_rx_next(struct smbdr_conn *conn, struct smbdr_msg *msg)
+{
+	struct smbdr_msg *next = NULL;
+
+	spin_lock_bh(&conn->lock);
+	if (!list_is_last(&msg->list, &conn->rx_queue))
+		next = list_next_entry(msg, list);
+	spin_unlock_bh(&conn->lock);
+	return next;
+}
+
+/**
+ * smbdr_conn_rx_pop - done with the first message
+ * @conn: the connection, its queue not empty
+ *
+ * Context: the one reader. Does not sleep.
+ */
+void smbdr_conn_rx_pop(struct smbdr_conn *conn)
+{
+	struct smbdr_msg *msg;
+
+	spin_lock_bh(&conn->lock);
+	msg = list_first_entry(&conn->rx_queue, struct smbdr_msg, list);
+	list_del(&msg->list);
+	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes - msg->length);
+	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs - 1);
+	if (conn->rx_throttled)
+		smbdr_tx_pump(conn);
+	spin_unlock_bh(&conn->lock);
+	smbdr_msg_free(msg);
+}
+
+/**
+ * smbdr_conn_rx_queued - what waits to be read
+ * @conn: the connection
+ * @msgs: set to the number of messages if not NULL
+ *
+ * Return: bytes, without the headers that the socket adds.
+ */
+u32 smbdr_conn_rx_queued(const struct smbdr_conn *conn, u32 *msgs)
+{
+	if (msgs)
+		*msgs = READ_ONCE(conn->rx_msgs);
+	return READ_ONCE(conn->rx_bytes);
+}
+
+/**
+ * smbdr_recv_release - free the slots and the message in the making
+ * @conn: the connection, drained
+ *
+ * Complete messages stay for the reader. Context: the teardown work.
+ */
+void smbdr_recv_release(struct smbdr_conn *conn)
+{
+	struct smbdr_recv_slot *slot, *tmp;
+
+	list_for_each_entry_safe(slot, tmp, &conn->rx_slots, all) {
+		ib_dma_unmap_single(conn->pd->device, slot->dma, conn->neg.max_recv_size,
+				    DMA_FROM_DEVICE);
+		kfree(slot);
+	}
+	INIT_LIST_HEAD(&conn->rx_slots);
+	INIT_LIST_HEAD(&conn->rx_free);
+	smbdr_msg_free(conn->rx_msg);
+	conn->rx_msg = NULL;
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sending: one ordered queue and one pump.
+ *
+ * smbdr_tx_pump() is [MS-SMBD] 3.1.5.1. It never sleeps and is called, under
+ * conn->lock, by everything that can let it go on: a message was queued, the
+ * peer granted credits, a send completed, a receive was given back, the
+ * reader took something, the timer fired. So there is nothing to wait for in
+ * here and nobody to wake: a writer waits on its socket for queue space.
+ *
+ * The fragments of a message follow each other because the head of the queue
+ * stays there until its last one is posted, and a message without payload is
+ * made only when the queue is empty: in between, grants and the keepalive
+ * flag ride on the fragments. A receiver that follows 3.1.5.8 would end the
+ * connection over an empty message between fragments.
+ *
+ * Every send is signaled: each slot has one owner and one completion,
+ * and a completed slot tells that its message's memory is free. The headers
+ * are one array, mapped once. Payload is mapped chunk by chunk when its first byte
+ * is posted.
+ */
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include "internal.h"
+#include "trace.h"
+
+#define SMBDR_HDR_STRIDE	32	/* a header, aligned */
+
+static bool smbdr_tx_below_half(const struct smbdr_conn *conn)
+{
+	return conn->tx_bytes <= READ_ONCE(conn->sndbuf) / 2;
+}
+
+static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct smbdr_send_slot *slot = container_of(wc->wr_cqe, struct smbdr_send_slot, cqe);
+	struct smbdr_conn *conn = cq->cq_context;
+	struct smbdr_msg *msg;
+	bool space = false;
+
+	/* The poster may still hold the lock, and set slot->msg only now. */
+	spin_lock_bh(&conn->lock);
+	msg = slot->msg;
+	slot->msg = NULL;
+	list_add(&slot->list, &conn->tx_free);
+	conn->tx_posted--;
+	if (msg) {
+		bool was_above = !smbdr_tx_below_half(conn);
+
+		conn->tx_bytes -= msg->length;
+		space = was_above && smbdr_tx_below_half(conn);
+	}
+	if (wc->status == IB_WC_SUCCESS) {
+		smbdr_tx_pump(conn);
+		smbdr_conn_check_drained(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+
+	if (msg) {
+		smbdr_msg_unmap(msg, conn->pd->device);
+		smbdr_msg_free(msg);
+	}
+	if (wc->status != IB_WC_SUCCESS)
+		smbdr_qp_completion_error(conn, wc);
+	else if (space)
+		smbdr_conn_upcall(conn, SMBDR_UPCALL_SPACE);
+}
+
+/*
+ * The payload of one fragment: as much of the message as fits into @room
+ * bytes and @max_sge entries. Returns the length, or a negative errno.
+ */
+static int smbdr_tx_payload(struct smbdr_conn *conn, struct smbdr_msg *msg, struct ib_sge *sge,
+			    int max_sge, u32 room, int *nr)
+{
+	u32 len = 0;
+
+	if (!msg->cur) {
+		msg->cur = list_first_entry(&msg->chunks, struct smbdr_chunk, list);
+		msg->cur_off = 0;
+	}
+	for (*nr = 0; *nr < max_sge && len < room && msg->sent + len < msg->length; (*nr)++) {
+		struct smbdr_chunk *chunk = msg->cur;
+		u32 part = min(room - len, chunk->len - msg->cur_off);
+		int ret = smbdr_msg_map(chunk, conn->pd->device);
+
+		if (ret)
+			return ret;
+		sge[*nr].addr = chunk->dma + msg->cur_off;
+		sge[*nr].length = part;
+		sge[*nr].lkey = conn->pd->local_dma_lkey;
+		len += part;
+		msg->cur_off += part;
+		if (msg->cur_off == chunk->len && !list_is_last(&chunk->list, &msg->chunks)) {
+			msg->cur = list_next_entry(chunk, list);
+			msg->cur_off = 0;
+		}
+	}
+	return len;
+}
+
+/* [MS-SMBD] 3.1.5.1: what every data message carries beside payload. */
+static void smbdr_tx_header(struct smbdr_conn *conn, struct smbdr_data_hdr *hdr)
+{
+	hdr->credits_requested = conn->credits.send_target;
+	hdr->credits_granted = smbdr_credits_spend(&conn->credits);
+	hdr->flags = 0;
+	if (conn->keepalive == SMBDR_KEEPALIVE_PENDING) {
+		hdr->flags = SMBDR_FLAG_RESPONSE_REQUESTED;
+		conn->keepalive = SMBDR_KEEPALIVE_SENT;
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_KEEPALIVE_SENT);
+	}
+	/* Any message answers; the answer itself does not ask for one. */
+	conn->answer_owed = false;
+}
+
+/* Send one data message: the next fragment of @msg, or an empty one. */
+static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
+{
+	struct smbdr_send_slot *slot = list_first_entry(&conn->tx_free, struct smbdr_send_slot,
+							list);
+	u32 hdr_off = (slot - conn->tx_slots) * SMBDR_HDR_STRIDE;
+	struct ib_sge sge[SMBDR_SEND_SGE];
+	struct smbdr_data_hdr hdr = {};
+	struct ib_send_wr wr = {};
+	int ret, nr = 0;
+
+	if (msg) {
+		ret = smbdr_tx_payload(conn, msg, sge + 1, conn->sizing.max_send_sge - 1,
+				       conn->neg.max_send_size - SMBDR_DATA_OFFSET, &nr);
+		if (ret < 0)
+			return ret;
+		hdr.data_offset = SMBDR_DATA_OFFSET;
+		hdr.data_length = ret;
+		msg->sent += ret;
+		hdr.remaining_length = msg->length - msg->sent;
+	}
+	smbdr_tx_header(conn, &hdr);
+
+	sge[0].addr = conn->tx_hdrs_dma + hdr_off;
+	sge[0].length = smbdr_wire_put_data(conn->tx_hdrs + hdr_off, &hdr);
+	sge[0].lkey = conn->pd->local_dma_lkey;
+	ib_dma_sync_single_for_device(conn->pd->device, sge[0].addr, sge[0].length,
+				      DMA_TO_DEVICE);
+	wr.wr_cqe = &slot->cqe;
+	wr.sg_list = sge;
+	wr.num_sge = 1 + nr;
+	wr.opcode = IB_WR_SEND;
+	wr.send_flags = IB_SEND_SIGNALED;
+
+	trace_smbdr_send(conn, &hdr);
+	ret = ib_post_send(conn->qp, &wr, NULL);
+	if (ret)
+		return ret;
+
+	list_del(&slot->list);
+	conn->tx_posted++;
+	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_SENT);
+	smbdr_stat_add(conn->ns, SMBDR_STAT_CREDITS_GRANTED, hdr.credits_granted);
+	if (!msg) {
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_EMPTY_SENT);
+	} else if (!hdr.remaining_length) {
+		list_del(&msg->list);
+		slot->msg = msg;
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_FRAME_SENT);
+		smbdr_stat_add(conn->ns, SMBDR_STAT_BYTES_SENT, msg->length);
+	}
+	return 0;
+}
+
+/**
+ * smbdr_tx_pump - send whatever can be sent
+ * @conn: the connection
+ *
+ * Context: conn->lock held.
+ */
+void smbdr_tx_pump(struct smbdr_conn *conn)
+{
+	lockdep_assert_held(&conn->lock);
+
+	while (conn->state == SMBDR_ESTABLISHED) {
+		struct smbdr_msg *msg = list_first_entry_or_null(&conn->tx_queue,
+								 struct smbdr_msg, list);
+		bool life = conn->answer_owed || conn->keepalive == SMBDR_KEEPALIVE_PENDING;
+		int ret;
+
+		ret = smbdr_recv_refill(conn, msg || life, life);
+		if (ret) {
+			smbdr_conn_abort_locked(conn, ret);
+			return;
+		}
+		if (!msg && !life && !smbdr_credits_grant_due(&conn->credits))
+			return;
+		if (list_empty(&conn->tx_free))
+			return;
+		if (!smbdr_credits_may_send(&conn->credits)) {
+			if (msg && !conn->tx_stalled)
+				smbdr_stat_inc(conn->ns, SMBDR_STAT_CREDIT_STALLS);
+			conn->tx_stalled = msg;
+			return;
+		}
+		conn->tx_stalled = false;
+		ret = smbdr_tx_one(conn, msg);
+		if (ret) {
+			smbdr_conn_abort_locked(conn, ret);
+			return;
+		}
+	}
+}
+
+/**
+ * smbdr_conn_send - queue a message
+ * @conn: the connection
+ * @msg: filled completely; the core's on success
+ *
+ * Context: process or softirq; does not sleep and does not wait for credits.
+ *
+ * Return: 0; -ENOTCONN if the connection is not established yet; -EPIPE if it
+ * has ended or is about to; -EMSGSIZE if the peer does not take that much.
+ */
+int smbdr_conn_send(struct smbdr_conn *conn, struct smbdr_msg *msg)
+{
+	int ret = 0;
+
+	spin_lock_bh(&conn->lock);
+	if (conn->state < SMBDR_ESTABLISHED)
+		ret = -ENOTCONN;
+	else if (conn->state > SMBDR_ESTABLISHED || conn->shutting_down)
+		ret = -EPIPE;
+	else if (msg->length > conn->neg.max_fragmented_send_size || !msg->length)
+		ret = -EMSGSIZE;
+	if (!ret) {
+		msg->cur = NULL;
+		msg->sent = 0;
+		list_add_tail(&msg->list, &conn->tx_queue);
+		conn->tx_bytes += msg->length;
+		smbdr_tx_pump(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+	return ret;
+}
+
+/**
+ * smbdr_conn_tx_queued - what waits to be sent
+ * @conn: the connection
+ *
+ * Return: bytes of the messages that were accepted and have not been completed.
+ */
+u32 smbdr_conn_tx_queued(const struct smbdr_conn *conn)
+{
+	return READ_ONCE(conn->tx_bytes);
+}
+
+/**
+ * smbdr_send_prepare - slots and headers for data messages
+ * @conn: the connection, its queues made, not yet established
+ *
+ * Context: process; may sleep.
+ *
+ * Return: 0, -ENOMEM or -EIO.
+ */
+int smbdr_send_prepare(struct smbdr_conn *conn)
+{
+	struct ib_device *dev = conn->pd->device;
+	u32 n = conn->sizing.sq_slots, i;
+
+	conn->tx_slots = kvcalloc(n, sizeof(*conn->tx_slots), GFP_KERNEL);
+	conn->tx_hdrs = kcalloc(n, SMBDR_HDR_STRIDE, GFP_KERNEL);
+	if (!conn->tx_slots || !conn->tx_hdrs)
+		goto nomem;
+	conn->tx_hdrs_dma = ib_dma_map_single(dev, conn->tx_hdrs, n * SMBDR_HDR_STRIDE,
+					      DMA_TO_DEVICE);
+	if (ib_dma_mapping_error(dev, conn->tx_hdrs_dma))
+		goto nomem;
+	for (i = 0; i < n; i++) {
+		conn->tx_slots[i].cqe.done = smbdr_wc_send;
+		list_add_tail(&conn->tx_slots[i].list, &conn->tx_free);
+	}
+	return 0;
+
+nomem:
+	kvfree(conn->tx_slots);
+	kfree(conn->tx_hdrs);
+	conn->tx_slots = NULL;
+	conn->tx_hdrs = NULL;
+	return -ENOMEM;
+}
+
+/**
+ * smbdr_send_release - drop what was not sent
+ * @conn: the connection, drained
+ *
+ * Context: the teardown work.
+ */
+void smbdr_send_release(struct smbdr_conn *conn)
+{
+	struct smbdr_msg *msg, *tmp;
+
+	/* Drained and CLOSING: nobody adds to or takes from the queue any more. */
+	list_for_each_entry_safe(msg, tmp, &conn->tx_queue, list) {
+		smbdr_msg_unmap(msg, conn->pd->device);
+		smbdr_msg_free(msg);
+	}
+	INIT_LIST_HEAD(&conn->tx_queue);
+	WRITE_ONCE(conn->tx_bytes, 0);
+	if (conn->tx_hdrs)
+		ib_dma_unmap_single(conn->pd->device, conn->tx_hdrs_dma,
+				    conn->sizing.sq_slots * SMBDR_HDR_STRIDE, DMA_TO_DEVICE);
+	kfree(conn->tx_hdrs);
+	kvfree(conn->tx_slots);
+	conn->tx_hdrs = NULL;
+	conn->tx_slots = NULL;
+}
