@@ -433,7 +433,11 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
-	err = smbdr_wait_connect(sk, timeo);
+	/* Soft devices may be quicker than we are; the answer shall not depend on it. */
+	if (started && (flags & O_NONBLOCK) && READ_ONCE(sk->sk_state) != TCP_CLOSE)
+		err = -EINPROGRESS;
+	else
+		err = smbdr_wait_connect(sk, timeo);
 	if (err == -EINPROGRESS && !started)
 		err = -EALREADY;
 	if (!err && sock->state == SS_CONNECTING) {

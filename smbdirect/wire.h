@@ -111,7 +111,7 @@ struct smbdr_desc {
  */
 void smbdr_wire_put_negotiate_req(void *buf, const struct smbdr_negotiate_req *in);
 void smbdr_wire_put_negotiate_resp(void *buf, const struct smbdr_negotiate_resp *in);
-/* Writes 20 bytes, or 24 with the padding if in->data_length is not zero. Returns the number written. */
+/* Writes 20 bytes, or 24 with the padding if there is payload; returns the number. */
 u32 smbdr_wire_put_data(void *buf, const struct smbdr_data_hdr *in);
 void smbdr_wire_put_desc(void *buf, const struct smbdr_desc *in);
 
