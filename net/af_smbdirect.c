@@ -11,20 +11,25 @@
  * sk_state follows the endpoint with the values that everybody knows:
  * SYN_SENT, ESTABLISHED, CLOSE_WAIT when it has ended, LISTEN, CLOSE. It is
  * written by the calls here under the socket lock and by the upcalls, which
- * only move it away from SYN_SENT and ESTABLISHED; whether anything can be
- * read or sent is always asked of the endpoint.
+ * only move it away from SYN_SENT and ESTABLISHED and take turns by up_lock;
+ * whether anything can be read or sent is always asked of the endpoint.
  *
  * Locking. bind_mutex, then the socket lock. The core's calls that enter rdma_cm
  * (bind, connect, listen, closing a listener) are made under bind_mutex
  * without the socket lock: soft RDMA drivers create and lock sockets of
- * their own inside. Upcalls take neither; detaching waits for them.
+ * their own inside. Upcalls take neither; detaching waits for them. The endpoint
+ * and the listener are let go under the socket lock, so whoever looks at them
+ * holds it; who waits looks again after waking up, never while asleep.
  */
+#include <linux/capability.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <asm/ioctls.h>
-#include <linux/sockios.h>
+#include <linux/security.h>
 #include <net/inet_common.h>
+#include <net/ip.h>
 #include "smbdr_sock.h"
+
+#define SMBDR_PORT_IWARP	5445
 
 static struct lock_class_key smbdr_slock_key[2], smbdr_sk_lock_key[2];
 
@@ -55,6 +60,19 @@ static void smbdr_write_space(struct sock *sk)
 	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
 }
 
+/* What every socket needs, whether made by socket() or by accept(). */
+static void smbdr_sk_setup(struct sock *sk)
+{
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+
+	smbdr_sk_lock_class(sk);
+	mutex_init(&ssk->bind_mutex);
+	spin_lock_init(&ssk->up_lock);
+	sk->sk_write_space = smbdr_write_space;
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
+	ssk->counted = true;
+}
+
 /**
  * smbdr_sk_init - proto.init: a socket was created
  * @sk: the socket
@@ -67,13 +85,43 @@ int smbdr_sk_init(struct sock *sk)
 
 	if (!sk->sk_kern_sock)
 		return -EPROTONOSUPPORT;
-	smbdr_sk_lock_class(sk);
-	mutex_init(&ssk->bind_mutex);
+	smbdr_sk_setup(sk);
 	smbdr_params_init(&ssk->params);
 	sk->sk_sndbuf = SMBDR_SNDBUF;
 	sk->sk_rcvbuf = SMBDR_RCVBUF;
-	sk->sk_write_space = smbdr_write_space;
 	return 0;
+}
+
+/**
+ * smbdr_sk_destroy - proto.destroy: the end of a socket, or of a failed creation
+ * @sk: the socket
+ */
+void smbdr_sk_destroy(struct sock *sk)
+{
+	if (smbdr_sk(sk)->counted)
+		sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
+}
+
+/**
+ * smbdr_sk_sleep - wait until somebody wakes the socket
+ * @sk: the socket
+ * @wait: with woken_wake_function(), in the queue since before the caller looked
+ *	whether he has to wait, so that no wakeup is lost
+ * @timeo: how long, jiffies
+ *
+ * What the caller waits for is not looked at while the lock is dropped: the
+ * endpoint may go away then.
+ *
+ * Context: socket lock held; dropped while asleep.
+ *
+ * Return: the rest of @timeo.
+ */
+long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo)
+{
+	release_sock(sk);
+	timeo = wait_woken(wait, TASK_INTERRUPTIBLE, timeo);
+	lock_sock(sk);
+	return timeo;
 }
 
 /**
@@ -103,68 +151,61 @@ void smbdr_sk_sync_buffers(struct sock *sk)
 	smbdr_conn_set_rcvbuf(conn, READ_ONCE(sk->sk_rcvbuf));
 }
 
-/**
- * smbdr_sk_outq - SIOCOUTQ: accepted and not completed
- * @ssk: the socket; socket lock held
- *
- * Return: bytes, those of an unfinished frame included, headers not.
- */
-u32 smbdr_sk_outq(const struct smbdr_sock *ssk)
-{
-	return (ssk->conn ? smbdr_conn_tx_queued(ssk->conn) : 0) + ssk->tx.have;
-}
-
-/**
- * smbdr_sk_inq - SIOCINQ: what can be read at once
- * @ssk: the socket; socket lock held
- *
- * Return: bytes, headers included.
- */
-u32 smbdr_sk_inq(const struct smbdr_sock *ssk)
-{
-	u32 msgs, bytes;
-
-	if (!ssk->conn)
-		return 0;
-	bytes = smbdr_conn_rx_queued(ssk->conn, &msgs);
-	return bytes + msgs * SMBDR_FRAME_HDR - (msgs ? ssk->rx.pos : 0);
-}
-
 /* ----- upcalls: no socket lock; the socket stays while they run ----- */
+
+/*
+ * Take over what the endpoint has come to. Upcalls may come late and several at
+ * once, so what counts is where the endpoint is, not what the upcall was for.
+ * Returns true if there is an error to report.
+ */
+static bool smbdr_sk_update(struct sock *sk)
+{
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+	struct smbdirect_info info;
+	enum smbdr_state state;
+	bool tell = false;
+	int err;
+
+	spin_lock_bh(&ssk->up_lock);
+	state = smbdr_conn_state(ssk->conn);
+	err = state >= SMBDR_CLOSING ? -smbdr_conn_error(ssk->conn) : 0;
+	if (sk->sk_state == TCP_SYN_SENT && state >= SMBDR_ESTABLISHED) {
+		/* It may have been connected and be over already: no failure to connect. */
+		smbdr_conn_info(ssk->conn, &info);
+		if (info.max_send_size) {
+			WRITE_ONCE(sk->sk_state, TCP_ESTABLISHED);
+		} else {
+			/* Never connected: an orderly end is no success either. */
+			WRITE_ONCE(sk->sk_state, TCP_CLOSE);
+			err = err ?: ECONNABORTED;
+			tell = true;
+		}
+	}
+	if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
+		tell = err != 0;
+	/* Not at CLOSING: what was received is still on its way into the queue. */
+	if (sk->sk_state == TCP_ESTABLISHED && state == SMBDR_CLOSED)
+		WRITE_ONCE(sk->sk_state, TCP_CLOSE_WAIT);
+	if (tell && ssk->end_told)
+		tell = false;
+	if (tell) {
+		ssk->end_told = true;
+		WRITE_ONCE(sk->sk_err, err);
+	}
+	spin_unlock_bh(&ssk->up_lock);
+	return tell;
+}
 
 static void smbdr_up_state(void *owner)
 {
 	struct sock *sk = owner;
-	struct smbdr_conn *conn = smbdr_sk(sk)->conn;
-	enum smbdr_state state = smbdr_conn_state(conn);
-	int err;
 
-	if (state == SMBDR_ESTABLISHED) {
-		if (READ_ONCE(sk->sk_state) == TCP_SYN_SENT)
-			WRITE_ONCE(sk->sk_state, TCP_ESTABLISHED);
-		sk->sk_state_change(sk);
-		sk->sk_write_space(sk);
-		return;
-	}
-	if (state < SMBDR_CLOSING)
-		return;
-
-	err = -smbdr_conn_error(conn);
-	if (READ_ONCE(sk->sk_state) == TCP_SYN_SENT) {
-		/* Never connected: an orderly end is no success either. */
-		WRITE_ONCE(sk->sk_err, err ?: ECONNABORTED);
-		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
+	if (smbdr_sk_update(sk))
 		sk_error_report(sk);
-	} else if (state == SMBDR_CLOSED && READ_ONCE(sk->sk_state) == TCP_ESTABLISHED) {
-		if (err) {
-			WRITE_ONCE(sk->sk_err, err);
-			sk_error_report(sk);
-		}
-		WRITE_ONCE(sk->sk_state, TCP_CLOSE_WAIT);
-	}
 	sk->sk_state_change(sk);
 	/* Readers and writers have to look, whoever replaced which callback. */
-	sk->sk_data_ready(sk);
+	if (smbdr_conn_state(smbdr_sk(sk)->conn) >= SMBDR_CLOSING)
+		sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);
 }
 
@@ -291,25 +332,57 @@ static void smbdr_sk_learn_addrs(struct sock *sk)
 	}
 }
 
-static int smbdr_check_addr(const struct sock *sk, const struct sockaddr *addr, int len)
+/*
+ * Check an address and copy it: rdma_cm wants the whole struct, callers may
+ * give one that ends early. A mapped address becomes the IPv4 address that it
+ * is, and @unreach the error where that is not allowed.
+ */
+static int smbdr_take_addr(const struct sock *sk, const struct sockaddr *addr, int len,
+			   struct sockaddr_storage *to, int unreach)
 {
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)to;
+	struct sockaddr_in *sin = (struct sockaddr_in *)to;
+	__be32 v4;
+
 	if (len < (int)offsetofend(struct sockaddr, sa_family))
 		return -EINVAL;
 	if (addr->sa_family != sk->sk_family)
 		return -EAFNOSUPPORT;
-	if (addr->sa_family == AF_INET && len < (int)sizeof(struct sockaddr_in))
+	memset(to, 0, sizeof(*to));
+	if (addr->sa_family == AF_INET) {
+		if (len < (int)sizeof(*sin))
+			return -EINVAL;
+		memcpy(sin, addr, sizeof(*sin));
+		return 0;
+	}
+	if (len < SIN6_LEN_RFC2133)
 		return -EINVAL;
-	if (addr->sa_family == AF_INET6 && len < SIN6_LEN_RFC2133)
-		return -EINVAL;
+	memcpy(sin6, addr, min_t(size_t, len, sizeof(*sin6)));
+	if (!ipv6_addr_v4mapped(&sin6->sin6_addr))
+		return 0;
+	if (sk->sk_ipv6only)
+		return unreach;
+	v4 = sin6->sin6_addr.s6_addr32[3];
+	sin6->sin6_flowinfo = 0;
+	memset(&sin6->sin6_addr, 0, sizeof(sin6->sin6_addr));
+	sin6->sin6_scope_id = 0;
+	/* The port is at the same place in both. */
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = v4;
 	return 0;
 }
 
-/* rdma_cm wants the whole struct; callers may give one that ends early. */
-static void smbdr_copy_addr(struct sockaddr_storage *to, const struct sockaddr *from, int len)
+/* Ports below the limit are for the privileged, and so is iWARP's counterpart of 445. */
+static bool smbdr_may_bind(const struct sock *sk, const struct sockaddr_storage *addr)
 {
-	memset(to, 0, sizeof(*to));
-	memcpy(to, from, min_t(size_t, len, from->sa_family == AF_INET ?
-			       sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)));
+	struct net *net = sock_net(sk);
+	u16 port = ntohs(((const struct sockaddr_in *)addr)->sin_port);
+
+	if (sk->sk_kern_sock || !port)
+		return true;
+	if (port != SMBDR_PORT_IWARP && !inet_port_requires_bind_service(net, port))
+		return true;
+	return ns_capable(net->user_ns, CAP_NET_BIND_SERVICE);
 }
 
 /* Bind the socket, which has no endpoint. bind_mutex held, socket lock not. */
@@ -322,7 +395,7 @@ static int smbdr_do_bind(struct sock *sk, const struct sockaddr_storage *addr)
 	conn = smbdr_conn_create(smbdr_ns_of(sock_net(sk)), &ssk->params);
 	if (!conn)
 		return -ENOMEM;
-	err = smbdr_conn_bind(conn, (const struct sockaddr *)addr, sk->sk_reuse, ssk->v6only);
+	err = smbdr_conn_bind(conn, (const struct sockaddr *)addr, sk->sk_reuse, sk->sk_ipv6only);
 	if (err) {
 		smbdr_conn_abort(conn, err);
 		smbdr_conn_put(conn);
@@ -331,24 +404,43 @@ static int smbdr_do_bind(struct sock *sk, const struct sockaddr_storage *addr)
 	lock_sock(sk);
 	smbdr_sk_attach(sk, conn);
 	smbdr_sk_learn_addrs(sk);
+	ssk->bind_addr = *addr;
+	((struct sockaddr_in *)&ssk->bind_addr)->sin_port = inet_sk(sk)->inet_sport;
 	release_sock(sk);
 	return 0;
 }
 
+/*
+ * The endpoint to connect or to listen with: the one that bind() made, or, if
+ * that was used up or lost its device, a new one at the same address.
+ * bind_mutex held, socket lock not.
+ */
+static int smbdr_rebind(struct sock *sk)
+{
+	struct smbdr_sock *ssk = smbdr_sk(sk);
+	const struct sockaddr_storage addr = ssk->bind_addr;
+
+	lock_sock(sk);
+	if (ssk->conn && smbdr_conn_state(ssk->conn) != SMBDR_NEW)
+		smbdr_sk_detach(ssk);
+	release_sock(sk);
+	return ssk->conn || !addr.ss_family ? 0 : smbdr_do_bind(sk, &addr);
+}
+
 static int smbdr_bind(struct socket *sock, struct sockaddr_unsized *uaddr, int len)
 {
-	const struct sockaddr *addr = (const struct sockaddr *)uaddr;
 	struct sock *sk = sock->sk;
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 	struct sockaddr_storage ss;
 	int err;
 
-	err = smbdr_check_addr(sk, addr, len);
+	err = smbdr_take_addr(sk, (const struct sockaddr *)uaddr, len, &ss, -EINVAL);
 	if (err)
 		return err;
-	smbdr_copy_addr(&ss, addr, len);
+	if (!smbdr_may_bind(sk, &ss))
+		return -EACCES;
 	mutex_lock(&ssk->bind_mutex);
-	if (ssk->conn || ssk->listener || sock->state != SS_UNCONNECTED)
+	if (ssk->bind_addr.ss_family || ssk->listener || sock->state != SS_UNCONNECTED)
 		err = -EINVAL;
 	else
 		err = smbdr_do_bind(sk, &ss);
@@ -358,32 +450,60 @@ static int smbdr_bind(struct socket *sock, struct sockaddr_unsized *uaddr, int l
 
 /* ----- connect ----- */
 
+/* Back to the start. Socket lock held. */
+static void smbdr_connect_failed(struct socket *sock)
+{
+	smbdr_sk_detach(smbdr_sk(sock->sk));
+	WRITE_ONCE(sock->sk->sk_state, TCP_CLOSE);
+	sock->state = SS_UNCONNECTED;
+}
+
 /* Begin a new attempt. bind_mutex held, socket lock not. */
 static int smbdr_start_connect(struct socket *sock, const struct sockaddr_storage *dst)
 {
+	struct sockaddr_storage shown = *dst;
 	struct sock *sk = sock->sk;
 	struct smbdr_sock *ssk = smbdr_sk(sk);
-	struct smbdr_conn *conn = ssk->conn;
+	struct smbdr_params params;
+	struct smbdr_conn *conn;
+	int err;
 
-	/* What is left of a connection that ended does not connect again. */
-	if (conn && smbdr_conn_state(conn) != SMBDR_NEW)
-		return -EISCONN;
-	if (!conn) {
+	err = smbdr_rebind(sk);
+	if (err)
+		return err;
+	conn = ssk->conn;
+	if (!conn)
 		conn = smbdr_conn_create(smbdr_ns_of(sock_net(sk)), &ssk->params);
-		if (!conn)
-			return -ENOMEM;
-	}
+	if (!conn)
+		return -ENOMEM;
+	smbdr_addr_for_family(&shown, sk->sk_family);
+
 	lock_sock(sk);
 	sk->sk_err = 0;
+	/* A shutdown() ended the attempt that it was made in, not the next one. */
+	WRITE_ONCE(sk->sk_shutdown, 0);
+	ssk->end_told = false;
+	params = ssk->params;
 	WRITE_ONCE(sk->sk_state, TCP_SYN_SENT);
 	sock->state = SS_CONNECTING;
 	if (!ssk->conn)
 		smbdr_sk_attach(sk, conn);
-	smbdr_sk_note_addr(sk, dst, true);
+	smbdr_sk_note_addr(sk, &shown, true);
+	/* Whoever waits in connect() lets go of it when it fails, maybe before we are back. */
+	smbdr_conn_get(conn);
 	release_sock(sk);
-	/* An error has ended the endpoint: the waiting below finds it. */
-	smbdr_conn_connect(conn, (const struct sockaddr *)dst, &ssk->params);
-	return 0;
+
+	err = smbdr_conn_connect(conn, (const struct sockaddr *)dst, &params);
+	if (err) {
+		lock_sock(sk);
+		if (ssk->conn == conn) {
+			smbdr_connect_failed(sock);
+			sk->sk_err = 0;
+		}
+		release_sock(sk);
+	}
+	smbdr_conn_put(conn);
+	return err;
 }
 
 /* Until the endpoint is connected or failed. Socket lock held; dropped while asleep. */
@@ -393,6 +513,7 @@ static int smbdr_wait_connect(struct sock *sk, long timeo)
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
 	while (READ_ONCE(sk->sk_state) == TCP_SYN_SENT) {
 		if (!timeo)
 			err = -EINPROGRESS;
@@ -400,7 +521,7 @@ static int smbdr_wait_connect(struct sock *sk, long timeo)
 			err = sock_intr_errno(timeo);
 		if (err)
 			break;
-		sk_wait_event(sk, &timeo, READ_ONCE(sk->sk_state) != TCP_SYN_SENT, &wait);
+		timeo = smbdr_sk_sleep(sk, &wait, timeo);
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
@@ -408,7 +529,6 @@ static int smbdr_wait_connect(struct sock *sk, long timeo)
 
 static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, int len, int flags)
 {
-	const struct sockaddr *addr = (const struct sockaddr *)uaddr;
 	struct sock *sk = sock->sk;
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 	struct sockaddr_storage ss;
@@ -416,10 +536,9 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 	long timeo;
 	int err;
 
-	err = smbdr_check_addr(sk, addr, len);
+	err = smbdr_take_addr(sk, (const struct sockaddr *)uaddr, len, &ss, -ENETUNREACH);
 	if (err)
 		return err;
-	smbdr_copy_addr(&ss, addr, len);
 	mutex_lock(&ssk->bind_mutex);
 	if (ssk->listener || sock->state == SS_CONNECTED) {
 		err = -EISCONN;
@@ -434,7 +553,7 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
 	/* Soft devices may be quicker than we are; the answer shall not depend on it. */
-	if (started && (flags & O_NONBLOCK) && READ_ONCE(sk->sk_state) != TCP_CLOSE)
+	if (started && (flags & O_NONBLOCK))
 		err = -EINPROGRESS;
 	else
 		err = smbdr_wait_connect(sk, timeo);
@@ -442,14 +561,15 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 		err = -EALREADY;
 	if (!err && sock->state == SS_CONNECTING) {
 		if (READ_ONCE(sk->sk_state) == TCP_CLOSE) {
-			/* The next attempt starts from nothing, an address included. */
 			err = sock_error(sk) ?: -ECONNABORTED;
-			smbdr_sk_detach(ssk);
-			sock->state = SS_UNCONNECTED;
+			smbdr_connect_failed(sock);
 		} else {
 			sock->state = SS_CONNECTED;
 			smbdr_sk_learn_addrs(sk);
 		}
+	} else if (!err && sock->state == SS_UNCONNECTED) {
+		/* It failed, and another caller was told why. */
+		err = -ECONNABORTED;
 	}
 	release_sock(sk);
 	return err;
@@ -464,17 +584,18 @@ static int smbdr_start_listen(struct sock *sk, int backlog)
 	struct smbdr_listener *l;
 	int err;
 
-	if (!ssk->conn) {
+	err = smbdr_rebind(sk);
+	if (!err && !ssk->conn)
 		err = smbdr_do_bind(sk, &any);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	err = smbdr_listener_create(ssk->conn, &ssk->params, backlog, &smbdr_sk_listen_ops, sk, &l);
 	if (err)
 		return err;
 	lock_sock(sk);
 	smbdr_sk_detach(ssk);
 	ssk->listener = l;
+	WRITE_ONCE(sk->sk_shutdown, 0);
 	WRITE_ONCE(sk->sk_state, TCP_LISTEN);
 	release_sock(sk);
 	/* Who arrived in between has nobody told of it. */
@@ -500,13 +621,6 @@ static int smbdr_listen(struct socket *sock, int backlog)
 	return err;
 }
 
-static bool smbdr_accept_wait_over(struct sock *sk)
-{
-	struct smbdr_listener *l = smbdr_sk(sk)->listener;
-
-	return !l || smbdr_listener_pending(l) || smbdr_listener_error(l);
-}
-
 /* Socket lock held; dropped while asleep. */
 static struct smbdr_conn *smbdr_wait_accept(struct sock *sk, long timeo, int *errp)
 {
@@ -515,6 +629,7 @@ static struct smbdr_conn *smbdr_wait_accept(struct sock *sk, long timeo, int *er
 	int err = 0;
 
 	add_wait_queue_exclusive(sk_sleep(sk), &wait);
+	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
 	for (;;) {
 		struct smbdr_listener *l = smbdr_sk(sk)->listener;
 
@@ -531,41 +646,66 @@ static struct smbdr_conn *smbdr_wait_accept(struct sock *sk, long timeo, int *er
 			err = sock_intr_errno(timeo);
 		if (err)
 			break;
-		sk_wait_event(sk, &timeo, smbdr_accept_wait_over(sk), &wait);
+		timeo = smbdr_sk_sleep(sk, &wait, timeo);
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
 	*errp = err;
 	return conn;
 }
 
+/* What a child has from its listener; the callbacks are not among it. */
+static void smbdr_sk_inherit(struct sock *newsk, const struct sock *sk)
+{
+	struct smbdr_sock *child = smbdr_sk(newsk);
+	const struct smbdr_sock *ssk = smbdr_sk(sk);
+
+	newsk->sk_destruct = sk->sk_destruct;
+	newsk->sk_protocol = sk->sk_protocol;
+	newsk->sk_reuse = sk->sk_reuse;
+	newsk->sk_reuseport = sk->sk_reuseport;
+	newsk->sk_ipv6only = sk->sk_ipv6only;
+	newsk->sk_sndtimeo = sk->sk_sndtimeo;
+	newsk->sk_rcvtimeo = sk->sk_rcvtimeo;
+	newsk->sk_rcvlowat = sk->sk_rcvlowat;
+	newsk->sk_sndbuf = sk->sk_sndbuf;
+	newsk->sk_rcvbuf = sk->sk_rcvbuf;
+	newsk->sk_userlocks = sk->sk_userlocks;
+	newsk->sk_allocation = sk->sk_allocation;
+	newsk->sk_use_task_frag = sk->sk_use_task_frag;
+	newsk->sk_priority = sk->sk_priority;
+	newsk->sk_mark = sk->sk_mark;
+	newsk->sk_bound_dev_if = sk->sk_bound_dev_if;
+	newsk->sk_lingertime = sk->sk_lingertime;
+	if (sock_flag(sk, SOCK_LINGER))
+		sock_set_flag(newsk, SOCK_LINGER);
+	if (sock_flag(sk, SOCK_KEEPOPEN))
+		sock_set_flag(newsk, SOCK_KEEPOPEN);
+	security_sk_clone(sk, newsk);
+	child->params = ssk->params;
+	child->tos = ssk->tos;
+	child->tcp_flags = ssk->tcp_flags;
+	child->keep_intvl = ssk->keep_intvl;
+	child->keep_cnt = ssk->keep_cnt;
+}
+
 static struct sock *smbdr_sk_child(struct sock *sk, struct socket *newsock, bool kern)
 {
 	struct sock *newsk = sk_alloc(sock_net(sk), sk->sk_family, GFP_KERNEL, sk->sk_prot, kern);
-	struct smbdr_sock *child;
 
 	if (!newsk)
 		return NULL;
 	sock_init_data(newsock, newsk);
-	child = smbdr_sk(newsk);
-	newsk->sk_destruct = sk->sk_destruct;
-	newsk->sk_protocol = sk->sk_protocol;
-	newsk->sk_reuse = sk->sk_reuse;
-	newsk->sk_sndtimeo = sk->sk_sndtimeo;
-	newsk->sk_rcvtimeo = sk->sk_rcvtimeo;
-	newsk->sk_allocation = sk->sk_allocation;
-	newsk->sk_use_task_frag = sk->sk_use_task_frag;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
 		inet_sk(newsk)->pinet6 = &((struct smbdr6_sock *)newsk)->inet6;
 #endif
-	smbdr_sk_lock_class(newsk);
-	mutex_init(&child->bind_mutex);
-	newsk->sk_sndbuf = sk->sk_sndbuf;
-	newsk->sk_rcvbuf = sk->sk_rcvbuf;
-	newsk->sk_write_space = smbdr_write_space;
-	child->params = smbdr_sk(sk)->params;
-	child->v6only = smbdr_sk(sk)->v6only;
-	child->tcp_flags = smbdr_sk(sk)->tcp_flags;
+	smbdr_sk_setup(newsk);
+	lock_sock(sk);
+	smbdr_sk_inherit(newsk, sk);
+	release_sock(sk);
+	/* As long-lived as its listener with regard to the namespace. */
+	if (kern && sk->sk_net_refcnt)
+		sk_net_refcnt_upgrade(newsk);
 	return newsk;
 }
 
@@ -577,6 +717,7 @@ static int smbdr_accept(struct socket *sock, struct socket *newsock, struct prot
 
 	lock_sock(sk);
 	conn = smbdr_wait_accept(sk, sock_rcvtimeo(sk, arg->flags & O_NONBLOCK), &err);
+	arg->is_empty = !smbdr_sk(sk)->listener || !smbdr_listener_pending(smbdr_sk(sk)->listener);
 	release_sock(sk);
 	if (!conn)
 		return err;
@@ -637,6 +778,7 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	enum smbdr_state state = SMBDR_NEW;
 	__poll_t mask = 0;
 	bool ended;
+	u32 inq;
 
 	sock_poll_wait(file, sock, wait);
 	/* The endpoint and the listener only go away under the socket lock. */
@@ -650,11 +792,12 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	ended = state >= SMBDR_CLOSING;
 	if (READ_ONCE(sk->sk_err))
 		mask |= EPOLLERR;
-	if (sk->sk_shutdown == SHUTDOWN_MASK || !ssk->conn || state == SMBDR_NEW || ended)
+	if (sk->sk_shutdown == SHUTDOWN_MASK || sk->sk_state == TCP_CLOSE || ended)
 		mask |= EPOLLHUP;
 	if ((sk->sk_shutdown & RCV_SHUTDOWN) || state == SMBDR_CLOSED)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (ssk->conn && smbdr_conn_rx_peek(ssk->conn))
+	inq = smbdr_sk_inq(ssk);
+	if (inq && inq >= (u32)sock_rcvlowat(sk, 0, INT_MAX))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (state != SMBDR_ESTABLISHED) {
 		/* Not connected yet, or it would fail at once: the latter counts as ready. */
@@ -675,26 +818,7 @@ out:
 
 static int smbdr_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
 {
-	struct sock *sk = sock->sk;
-	struct smbdr_sock *ssk = smbdr_sk(sk);
-	int val = -EINVAL;
-
-	lock_sock(sk);
-	switch (cmd) {
-	case SIOCINQ:
-		if (sk->sk_state != TCP_LISTEN)
-			val = smbdr_sk_inq(ssk);
-		break;
-	case SIOCOUTQ:
-	case SIOCOUTQNSD:
-		if (sk->sk_state != TCP_LISTEN)
-			val = smbdr_sk_outq(ssk);
-		break;
-	default:
-		val = -ENOIOCTLCMD;
-	}
-	release_sock(sk);
-	return val < 0 ? val : put_user(val, (int __user *)arg);
+	return sk_ioctl(sock->sk, cmd, (void __user *)arg);
 }
 
 /* Stop listening. bind_mutex held, socket lock not. */
@@ -706,12 +830,23 @@ static void smbdr_stop_listen(struct sock *sk)
 	lock_sock(sk);
 	l = ssk->listener;
 	ssk->listener = NULL;
+	if (l)
+		WRITE_ONCE(sk->sk_state, TCP_CLOSE);
 	release_sock(sk);
 	if (!l)
 		return;
 	smbdr_listener_close(l);
-	/* Whoever waits in accept() finds no listener. */
+	/* Whoever waits in accept() finds no listener, even if the callback was replaced. */
+	wake_up_interruptible_all(sk_sleep(sk));
 	sk->sk_state_change(sk);
+}
+
+/* How long to go on sending what was accepted, ms. */
+static unsigned int smbdr_linger_ms(const struct sock *sk)
+{
+	if (!sock_flag(sk, SOCK_LINGER) || !sk->sk_lingertime)
+		return SMBDR_LINGER_MS;
+	return jiffies_to_msecs(min_t(unsigned long, sk->sk_lingertime, 3600UL * HZ));
 }
 
 static int smbdr_shutdown(struct socket *sock, int how)
@@ -726,7 +861,8 @@ static int smbdr_shutdown(struct socket *sock, int how)
 		return -EINVAL;
 	mutex_lock(&ssk->bind_mutex);
 	if (sk->sk_state == TCP_LISTEN) {
-		smbdr_stop_listen(sk);
+		if (how & RCV_SHUTDOWN)
+			smbdr_stop_listen(sk);
 		goto out;
 	}
 	lock_sock(sk);
@@ -735,7 +871,7 @@ static int smbdr_shutdown(struct socket *sock, int how)
 	} else {
 		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | how);
 		if (how & SEND_SHUTDOWN)
-			smbdr_conn_shutdown(ssk->conn, SMBDR_LINGER_MS);
+			smbdr_conn_shutdown(ssk->conn, smbdr_linger_ms(sk));
 		sk->sk_state_change(sk);
 	}
 	release_sock(sk);
@@ -759,7 +895,7 @@ static int smbdr_release(struct socket *sock)
 		if (sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime)
 			smbdr_conn_abort(ssk->conn, -ECONNABORTED);
 		else
-			smbdr_conn_shutdown(ssk->conn, SMBDR_LINGER_MS);
+			smbdr_conn_shutdown(ssk->conn, smbdr_linger_ms(sk));
 		smbdr_sk_detach(ssk);
 	}
 	/* A frame that was not finished cannot be sent. */
@@ -767,17 +903,17 @@ static int smbdr_release(struct socket *sock)
 	ssk->tx_msg = NULL;
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 	WRITE_ONCE(sk->sk_state, TCP_CLOSE);
-	sock_orphan(sk);
-	sock->sk = NULL;
 	release_sock(sk);
 	mutex_unlock(&ssk->bind_mutex);
-	sock_put(sk);
+	sock->sk = NULL;
+	sk_common_release(sk);
 	return 0;
 }
 
 static int smbdr_set_rcvlowat(struct sock *sk, int val)
 {
-	WRITE_ONCE(sk->sk_rcvlowat, val ? : 1);
+	/* More than the peer may send before somebody reads would never be there. */
+	WRITE_ONCE(sk->sk_rcvlowat, clamp(val, 1, max(sk->sk_rcvbuf / 2, 1)));
 	return 0;
 }
 

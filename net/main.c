@@ -76,6 +76,8 @@ static struct proto smbdr_prot = {
 	.name		= "SMBDIRECT",
 	.owner		= THIS_MODULE,
 	.init		= smbdr_sk_init,
+	.destroy	= smbdr_sk_destroy,
+	.ioctl		= smbdr_sk_ioctl,
 	.unhash		= smbdr_unhash,
 	.obj_size	= sizeof(struct smbdr_sock),
 };
@@ -92,6 +94,8 @@ static struct proto smbdr6_prot = {
 	.name			= "SMBDIRECTv6",
 	.owner			= THIS_MODULE,
 	.init			= smbdr_sk_init,
+	.destroy		= smbdr_sk_destroy,
+	.ioctl			= smbdr_sk_ioctl,
 	.unhash			= smbdr_unhash,
 	.obj_size		= sizeof(struct smbdr6_sock),
 	.ipv6_pinfo_offset	= offsetof(struct smbdr6_sock, inet6),
@@ -141,7 +145,10 @@ static bool smbdr_is_tcp(const struct list_head *entry)
  * Is somebody else providing protocol 257? The network core would not tell: it
  * puts a newcomer in front of older entries and so hides them. Trying to create
  * a socket before registering would load the module that we are, and wait
- * for it for ever. So, once registered, look at what is behind us in the list.
+ * for it for ever. So put a placeholder into the list, with a number that socket()
+ * refuses before it looks, and see what is behind it: a newcomer's place is in
+ * front of everything that can be removed, so that is where others are. Until
+ * this is known, nobody can make a socket of ours.
  *
  * The list's head is not ours to name, but it is known by what follows it: the
  * permanent entry of TCP is always first. The head itself is never taken for an
@@ -150,15 +157,22 @@ static bool smbdr_is_tcp(const struct list_head *entry)
  */
 static bool smbdr_other_provider(void)
 {
+	static struct inet_protosw placeholder = {
+		.type		= SOCK_STREAM,
+		.protocol	= IPPROTO_MAX,
+	};
 	const struct list_head *pos;
 	bool found = false;
 
+	inet_register_protosw(&placeholder);
 	rcu_read_lock();
-	for (pos = smbdr_protosw.list.next; !smbdr_is_tcp(pos->next); pos = pos->next) {
+	for (pos = READ_ONCE(placeholder.list.next); !smbdr_is_tcp(READ_ONCE(pos->next));
+	     pos = READ_ONCE(pos->next)) {
 		if (list_entry(pos, struct inet_protosw, list)->protocol == IPPROTO_SMBDIRECT)
 			found = true;
 	}
 	rcu_read_unlock();
+	inet_unregister_protosw(&placeholder);
 	return found;
 }
 
@@ -166,19 +180,15 @@ static int __init smbdr_register(void)
 {
 	int err;
 
-	inet_register_protosw(&smbdr_protosw);
 	if (smbdr_other_provider()) {
 		pr_err("net_smbdirect: another module provides protocol %d; unload it first\n",
 		       IPPROTO_SMBDIRECT);
-		err = -EEXIST;
-		goto v4;
+		return -EEXIST;
 	}
+	inet_register_protosw(&smbdr_protosw);
 	err = smbdr6_protosw_register();
 	if (err)
-		goto v4;
-	return 0;
-v4:
-	inet_unregister_protosw(&smbdr_protosw);
+		inet_unregister_protosw(&smbdr_protosw);
 	return err;
 }
 

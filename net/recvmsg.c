@@ -24,8 +24,11 @@ static bool smbdr_rx_wait_over(struct sock *sk)
 	       smbdr_conn_rx_peek(ssk->conn) || smbdr_sk_ended(ssk);
 }
 
-/* Nothing to read now. 1: wait; 0: end of file; or a negative errno. */
-static int smbdr_rx_verdict(struct sock *sk)
+/*
+ * Nothing to read now. 1: wait; 0: end of file; or a negative errno. @ended is
+ * from before the queue was looked at: what is queued after that is still there.
+ */
+static int smbdr_rx_verdict(struct sock *sk, bool ended)
 {
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 
@@ -34,7 +37,7 @@ static int smbdr_rx_verdict(struct sock *sk)
 	if (!ssk->conn || sk->sk_state == TCP_LISTEN ||
 	    smbdr_conn_state(ssk->conn) == SMBDR_NEW)
 		return sock_error(sk) ?: -ENOTCONN;
-	if (smbdr_sk_ended(ssk))
+	if (ended)
 		return sock_error(sk);
 	return 1;
 }
@@ -46,6 +49,7 @@ static int smbdr_rx_wait(struct sock *sk, long *timeo)
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
 	while (!smbdr_rx_wait_over(sk)) {
 		if (!*timeo)
 			err = -EAGAIN;
@@ -54,7 +58,7 @@ static int smbdr_rx_wait(struct sock *sk, long *timeo)
 		if (err)
 			break;
 		sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-		sk_wait_event(sk, timeo, smbdr_rx_wait_over(sk), &wait);
+		*timeo = smbdr_sk_sleep(sk, &wait, *timeo);
 		sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
@@ -114,12 +118,15 @@ int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags
 
 	if (flags & MSG_OOB)
 		return -EINVAL;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;	/* nothing is ever in it */
 	lock_sock(sk);
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
 	smbdr_sk_sync_buffers(sk);
 
 	while (copied < len) {
+		bool ended = ssk->conn && smbdr_sk_ended(ssk);
 		ssize_t got;
 
 		if (!m && ssk->conn && !(sk->sk_shutdown & RCV_SHUTDOWN) &&
@@ -131,10 +138,10 @@ int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags
 			/* A peek has no position that would survive a wait. */
 			if (copied >= target || (copied && (flags & MSG_PEEK)))
 				break;
-			/* The end is for the next call, which has nothing else to tell. */
-			if (copied && smbdr_rx_wait_over(sk))
+			/* What is not data is for the next call, which has nothing else to tell. */
+			if (copied && (ended || (sk->sk_shutdown & RCV_SHUTDOWN)))
 				break;
-			ret = smbdr_rx_verdict(sk);
+			ret = smbdr_rx_verdict(sk, ended);
 			if (ret <= 0)
 				break;
 			ret = smbdr_rx_wait(sk, &timeo);

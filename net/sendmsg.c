@@ -12,14 +12,14 @@
  * The bytes are copied, from any kind of iterator, so the caller's memory is
  * his own again on return. Everything runs under the socket lock, which
  * is dropped while waiting for space. The bytes of two concurrent writers
- * mix as they do with TCP.
+ * mix as they do with TCP, but a frame that is given whole in one call stays whole.
  */
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 #include "smbdr_sock.h"
 
 #define SMBDR_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_WAITALL | \
-			  MSG_SPLICE_PAGES | MSG_CMSG_COMPAT | MSG_INTERNAL_SENDMSG_FLAGS)
+			  MSG_BATCH | MSG_CMSG_COMPAT | MSG_INTERNAL_SENDMSG_FLAGS)
 
 static bool smbdr_tx_space(struct sock *sk)
 {
@@ -30,14 +30,9 @@ static bool smbdr_tx_space(struct sock *sk)
 static int smbdr_tx_error(struct sock *sk)
 {
 	struct smbdr_sock *ssk = smbdr_sk(sk);
-	int err;
 
-	if (sk->sk_err) {
-		err = sock_error(sk);
-		if (err)
-			return err;
-	}
-	if (sk->sk_shutdown & SEND_SHUTDOWN)
+	/* Not taken out here: a call that has sent something leaves it to the next one. */
+	if (READ_ONCE(sk->sk_err) || (sk->sk_shutdown & SEND_SHUTDOWN))
 		return -EPIPE;
 	if (!ssk->conn || sk->sk_state == TCP_LISTEN)
 		return -ENOTCONN;
@@ -54,7 +49,7 @@ static int smbdr_tx_error(struct sock *sk)
 
 static bool smbdr_tx_wait_over(struct sock *sk)
 {
-	if (sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN) || !smbdr_sk(sk)->conn)
+	if (READ_ONCE(sk->sk_err) || (sk->sk_shutdown & SEND_SHUTDOWN) || !smbdr_sk(sk)->conn)
 		return true;
 	switch (smbdr_conn_state(smbdr_sk(sk)->conn)) {
 	case SMBDR_CONNECTING:
@@ -74,6 +69,7 @@ static int smbdr_tx_wait(struct sock *sk, long *timeo)
 	int err = 0;
 
 	add_wait_queue(sk_sleep(sk), &wait);
+	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
 	while (!smbdr_tx_wait_over(sk)) {
 		if (!*timeo) {
 			err = -EAGAIN;
@@ -81,7 +77,7 @@ static int smbdr_tx_wait(struct sock *sk, long *timeo)
 			err = sock_intr_errno(*timeo);
 		} else {
 			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-			sk_wait_event(sk, timeo, smbdr_tx_wait_over(sk), &wait);
+			*timeo = smbdr_sk_sleep(sk, &wait, *timeo);
 			continue;
 		}
 		break;

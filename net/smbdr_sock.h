@@ -30,9 +30,15 @@
  * @rx: where a reader is in its frame
  * @local: our address, once known
  * @peer: the peer's address, once known
- * @v6only: IPV6_V6ONLY
+ * @bind_addr: what bind() asked for, with the port that it got; a new attempt
+ *	to connect or listen binds again. ss_family is 0 if not bound
+ * @up_lock: serialises what upcalls write: sk_state, sk_err, @end_told
+ * @end_told: sk_err was set for the end of @conn, which happens once
+ * @counted: the socket is in the count of /proc/net/protocols
  * @tos: IP_TOS or IPV6_TCLASS, stored only
  * @tcp_flags: TCP options without a meaning here, stored only
+ * @keep_intvl: TCP_KEEPINTVL, seconds, 0 if not set
+ * @keep_cnt: TCP_KEEPCNT, 0 if not set
  */
 struct smbdr_sock {
 	struct inet_sock inet;
@@ -45,9 +51,14 @@ struct smbdr_sock {
 	struct smbdr_frame_rx rx;
 	struct sockaddr_storage local;
 	struct sockaddr_storage peer;
-	bool v6only;
+	struct sockaddr_storage bind_addr;
+	spinlock_t up_lock;	/* see above */
+	bool end_told;
+	bool counted;
 	int tos;
 	u32 tcp_flags;
+	u16 keep_intvl;
+	u16 keep_cnt;
 };
 
 #if IS_ENABLED(CONFIG_IPV6)
@@ -71,14 +82,17 @@ static inline struct smbdr_sock *smbdr_sk(const struct sock *sk)
 extern const struct proto_ops smbdr_inet_ops;
 extern const struct proto_ops smbdr_inet6_ops;
 int smbdr_sk_init(struct sock *sk);
+void smbdr_sk_destroy(struct sock *sk);
+long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
 void smbdr_sk_sync_buffers(struct sock *sk);
-u32 smbdr_sk_outq(const struct smbdr_sock *ssk);
-u32 smbdr_sk_inq(const struct smbdr_sock *ssk);
 
 /* sendmsg.c, recvmsg.c, sockopt.c */
 int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags);
+u32 smbdr_sk_outq(const struct smbdr_sock *ssk);
+u32 smbdr_sk_inq(const struct smbdr_sock *ssk);
+int smbdr_sk_ioctl(struct sock *sk, int cmd, int *karg);
 int smbdr_setsockopt(struct socket *sock, int level, int optname, sockptr_t optval,
 		     unsigned int optlen);
 #ifdef SMBDR_COMPAT_GETSOCKOPT

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Socket options beside SOL_SOCKET, which the network core handles.
+ * Socket options beside SOL_SOCKET, which the network core handles, and the
+ * ioctls that ask for the fill of the queues.
  *
  * An explicit list: what is not in it is ENOPROTOOPT. SOL_SMBDIRECT options
  * are members of struct smbdr_params, found through a table; setting one builds
@@ -10,6 +11,8 @@
  *
  * Locking: the socket lock.
  */
+#include <asm/ioctls.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/sockptr.h>
 #include "smbdr_sock.h"
@@ -93,7 +96,8 @@ static bool smbdr_sk_fixed(const struct sock *sk)
 {
 	const struct smbdr_sock *ssk = smbdr_sk(sk);
 
-	return ssk->listener || (ssk->conn && smbdr_conn_state(ssk->conn) != SMBDR_NEW);
+	return sk->sk_state != TCP_CLOSE ||
+	       (ssk->conn && smbdr_conn_state(ssk->conn) != SMBDR_NEW);
 }
 
 static int smbdr_set_smbdirect(struct sock *sk, int optname, int val)
@@ -114,6 +118,11 @@ static int smbdr_set_smbdirect(struct sock *sk, int optname, int val)
 	return err;
 }
 
+/* Seconds: the largest SMBDIRECT_KEEPALIVE_INTERVAL. */
+#define SMBDR_KEEPIDLE_MAX	3600
+/* [MS-SMBD] 2.2.3: what the header takes of a message, bytes. */
+#define SMBDR_DATA_OFFSET	24
+
 /* TCP options that are flags without a meaning here; -1 if it is none of them. */
 static int smbdr_tcp_flag(int optname)
 {
@@ -131,8 +140,6 @@ static int smbdr_tcp_flag(int optname)
 static int smbdr_set_tcp(struct sock *sk, int optname, int val)
 {
 	struct smbdr_sock *ssk = smbdr_sk(sk);
-	struct smbdr_params p = ssk->params;
-	int err;
 
 	if (smbdr_tcp_flag(optname) >= 0) {
 		if (val)
@@ -141,18 +148,19 @@ static int smbdr_set_tcp(struct sock *sk, int optname, int val)
 			ssk->tcp_flags &= ~BIT(optname);
 		return 0;
 	}
-	/* TCP_KEEPIDLE in seconds is the nearest to our interval in ms. */
-	if (optname != TCP_KEEPIDLE)
+	if (optname != TCP_KEEPIDLE && optname != TCP_KEEPINTVL && optname != TCP_KEEPCNT)
 		return -ENOPROTOOPT;
-	if (smbdr_sk_fixed(sk))
-		return -EISCONN;
-	if (val <= 0 || val > INT_MAX / 1000)
+	/* The ranges of TCP, and as there no error on a connected socket. */
+	if (val < 1 || val > (optname == TCP_KEEPCNT ? 127 : 32767))
 		return -EINVAL;
-	p.keepalive_interval = val * 1000;
-	err = smbdr_params_check(&p);
-	if (!err)
-		ssk->params = p;
-	return err;
+	if (optname == TCP_KEEPINTVL)
+		ssk->keep_intvl = val;
+	else if (optname == TCP_KEEPCNT)
+		ssk->keep_cnt = val;
+	/* Idle time before a probe is the same thing there and here. */
+	else if (!smbdr_sk_fixed(sk))
+		ssk->params.keepalive_interval = min(val, SMBDR_KEEPIDLE_MAX) * MSEC_PER_SEC;
+	return 0;
 }
 
 static int smbdr_set_ipv6(struct sock *sk, int optname, int val)
@@ -163,9 +171,9 @@ static int smbdr_set_ipv6(struct sock *sk, int optname, int val)
 		return -ENOPROTOOPT;
 	switch (optname) {
 	case IPV6_V6ONLY:
-		if (ssk->conn || ssk->listener)
+		if (ssk->conn || ssk->listener || ssk->bind_addr.ss_family)
 			return -EINVAL;
-		ssk->v6only = val;
+		sk->sk_ipv6only = !!val;
 		return 0;
 	case IPV6_TCLASS:
 		if (val < -1 || val > 255)
@@ -238,9 +246,38 @@ static void smbdr_tcp_info(struct sock *sk, struct tcp_info *ti)
 	/* Microseconds; users take it for how long a peer may stay silent. */
 	ti->tcpi_rto = 200000;
 	if (info.max_send_size)
-		ti->tcpi_snd_mss = info.max_send_size - 24;
+		ti->tcpi_snd_mss = info.max_send_size - SMBDR_DATA_OFFSET;
 	if (info.max_recv_size)
-		ti->tcpi_rcv_mss = info.max_recv_size - 24;
+		ti->tcpi_rcv_mss = info.max_recv_size - SMBDR_DATA_OFFSET;
+}
+
+static int smbdr_get_tcp(struct smbdr_sock *ssk, int optname, int *val)
+{
+	struct smbdirect_info info = {};
+
+	if (smbdr_tcp_flag(optname) >= 0) {
+		*val = !!(ssk->tcp_flags & BIT(optname));
+		return 0;
+	}
+	switch (optname) {
+	case TCP_KEEPIDLE:
+		*val = DIV_ROUND_UP(ssk->params.keepalive_interval, MSEC_PER_SEC);
+		return 0;
+	case TCP_KEEPINTVL:
+		*val = ssk->keep_intvl ?:
+			DIV_ROUND_UP(ssk->params.keepalive_timeout, MSEC_PER_SEC);
+		return 0;
+	case TCP_KEEPCNT:
+		*val = ssk->keep_cnt ?: 1;
+		return 0;
+	case TCP_MAXSEG:
+		if (ssk->conn)
+			smbdr_conn_info(ssk->conn, &info);
+		*val = (info.max_send_size ?: ssk->params.max_send_size) - SMBDR_DATA_OFFSET;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int smbdr_get_int(struct sock *sk, int level, int optname, int *val)
@@ -256,18 +293,12 @@ static int smbdr_get_int(struct sock *sk, int level, int optname, int *val)
 		*val = smbdr_opt_get(&ssk->params, opt);
 		return 0;
 	case IPPROTO_TCP:
-		if (smbdr_tcp_flag(optname) >= 0)
-			*val = !!(ssk->tcp_flags & BIT(optname));
-		else if (optname == TCP_KEEPIDLE)
-			*val = ssk->params.keepalive_interval / 1000;
-		else
-			return -ENOPROTOOPT;
-		return 0;
+		return smbdr_get_tcp(ssk, optname, val);
 	case IPPROTO_IPV6:
 		if (sk->sk_family != AF_INET6)
 			return -ENOPROTOOPT;
 		if (optname == IPV6_V6ONLY)
-			*val = ssk->v6only;
+			*val = sk->sk_ipv6only;
 		else if (optname == IPV6_TCLASS)
 			*val = ssk->tos;
 		else
@@ -376,3 +407,55 @@ int smbdr_getsockopt_iter(struct socket *sock, int level, int optname, sockopt_t
 	return 0;
 }
 #endif
+
+/**
+ * smbdr_sk_outq - SIOCOUTQ: accepted and not completed
+ * @ssk: the socket; socket lock held
+ *
+ * Return: bytes, those of an unfinished frame included, headers not.
+ */
+u32 smbdr_sk_outq(const struct smbdr_sock *ssk)
+{
+	return (ssk->conn ? smbdr_conn_tx_queued(ssk->conn) : 0) + ssk->tx.have;
+}
+
+/**
+ * smbdr_sk_inq - SIOCINQ: what can be read at once
+ * @ssk: the socket; socket lock held
+ *
+ * Return: bytes, headers included.
+ */
+u32 smbdr_sk_inq(const struct smbdr_sock *ssk)
+{
+	u32 msgs, bytes;
+
+	if (!ssk->conn)
+		return 0;
+	bytes = smbdr_conn_rx_queued(ssk->conn, &msgs);
+	return bytes + msgs * SMBDR_FRAME_HDR - (msgs ? ssk->rx.pos : 0);
+}
+
+/**
+ * smbdr_sk_ioctl - proto.ioctl
+ * @sk: the socket
+ * @cmd: SIOCINQ, SIOCOUTQ or SIOCOUTQNSD; the last two are the same here
+ * @karg: set to the number of bytes
+ *
+ * Context: process; may sleep.
+ *
+ * Return: 0; -EINVAL while listening; -ENOIOCTLCMD for what is not ours.
+ */
+int smbdr_sk_ioctl(struct sock *sk, int cmd, int *karg)
+{
+	int err = 0;
+
+	if (cmd != SIOCINQ && cmd != SIOCOUTQ && cmd != SIOCOUTQNSD)
+		return -ENOIOCTLCMD;
+	lock_sock(sk);
+	if (sk->sk_state == TCP_LISTEN)
+		err = -EINVAL;
+	else
+		*karg = cmd == SIOCINQ ? smbdr_sk_inq(smbdr_sk(sk)) : smbdr_sk_outq(smbdr_sk(sk));
+	release_sock(sk);
+	return err;
+}

@@ -104,10 +104,15 @@ void smbdr_credits_negotiated(struct smbdr_credits *c, u16 requested, u16 grante
  * us, or we for it, when the timer fires (3.1.6.2). Neither needs one if
  * there is a receive that was not announced yet.
  *
- * What is forced comes on top of the target, by one each time, and only from
- * a state in which nothing is left to announce. As the peer pays for its
- * grants with the same receives it does not add up. The limit of
- * SMBDR_CREDITS_SPARE is there for a peer that does not play by the rules.
+ * What is forced comes on top of the target. For the last credit it does not
+ * add up, whatever the target: to get at another one we need a message from
+ * the peer, and that uses up a receive. A keepalive needs no such message, so
+ * a peer that holds more than it asked for gets nothing with it. Otherwise
+ * the receives would pile up until there is none to be had for the last
+ * credit, and with the peer holding plenty, hence nothing to tell us, and we
+ * unable to speak, both would wait for ever. So at most two receives are
+ * posted above max(recv_max, 2); the bound of SMBDR_CREDITS_SPARE, by which
+ * queues are sized, only makes sure of it.
  *
  * Context: lock of the connection.
  *

@@ -29,7 +29,8 @@ enum smbdr_room {
  * @announced: how many of @posted the peer has been told of
  * @target_rose: the peer raised its target and has not been answered yet
  *
- * Invariants: announced <= posted; posted <= max(recv_max, 2) + 2.
+ * Invariants: announced <= posted; posted <= max(recv_max, 2) + 2, which is
+ * never more than recv_max + SMBDR_CREDITS_SPARE.
  * All calls need the lock of the connection; none sleeps.
  */
 struct smbdr_credits {
@@ -43,8 +44,10 @@ struct smbdr_credits {
 	bool target_rose;
 };
 
-/* Receives beyond recv_max that the rules may force: the second of a target
- * of one, and the one that goes with our last send credit.
+/*
+ * Receives beyond recv_max that the rules may force: the second for a peer
+ * that has none, where recv_max is one; the one that goes with our last send
+ * credit; the one that goes with a keepalive.
  */
 #define SMBDR_CREDITS_SPARE	3
 

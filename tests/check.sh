@@ -6,10 +6,10 @@ set -uo pipefail
 
 # Which groups run in which kernel. A group without a script is reported as a failure.
 vm_table='
-kasan:   smoke
-lockdep: smoke
-leak:    smoke
-release: smoke
+kasan:   smoke kunit api stream close keepalive many netns reload ksmbd peer
+lockdep: smoke api stream close many netns ksmbd
+leak:    close many reload peer
+release: stream close keepalive many
 '
 oldest=6.12
 

@@ -9,14 +9,13 @@
 #error "net_smbdirect needs Linux 6.12 or later"
 #endif
 
-#ifdef IPPROTO_SMBDIRECT
-#error "This kernel has SMB Direct sockets of its own"
-#endif
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 /* Socket addresses of any length got a type of their own. */
 #define sockaddr_unsized sockaddr
-/* proto_ops.getsockopt_iter came instead of getsockopt. */
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+/* proto_ops.getsockopt_iter came beside getsockopt. */
 #define SMBDR_COMPAT_GETSOCKOPT
 #endif
 

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Nobody says a word for many keepalive intervals.
+ *
+ * The connection has to stay, whoever has the shorter interval, and so does
+ * one whose reader is asleep over unread data. Whether the keepalives answer
+ * each other without end cannot be seen from here: the group script compares
+ * the counters in /proc/net/smbdirect before and after.
+ */
+#include <linux/delay.h>
+#include <linux/slab.h>
+#include "smbdr_test.h"
+
+static const struct idle_case {
+	const char *name;
+	struct st_opts server, client;
+} idle_cases_param[] = {
+#define K(ms) .ka_interval = ms, .ka_timeout = 10000
+#define C(n) .send_credits = n, .recv_credits = n
+	{ "both", { K(100) }, { K(100) } },
+	{ "server only", { K(100) }, { K(60000) } },
+	{ "client only", { K(60000) }, { K(100) } },
+	{ "both with 1 credit", { K(100), C(1) }, { K(100), C(1) } },
+	{ "both with 2 credits", { K(100), C(2) }, { K(100), C(2) } },
+	{ "server with 1, client with 255", { K(100), C(1) }, { K(100), C(255) } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(idle, idle_cases_param, name);
+
+/* Also before anybody has sent a thing: the accepted side has no credits yet. */
+static void idle_stays(struct kunit *test)
+{
+	const struct idle_case *i = test->param_value;
+	struct smbdirect_info info;
+	struct st_pair p;
+	u8 byte;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &i->server, &i->client), 0);
+	if (st_ours()) {
+		KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
+		KUNIT_EXPECT_EQ(test, info.keepalive_interval, i->client.ka_interval);
+	}
+	msleep(1000);
+	KUNIT_EXPECT_EQ(test, st_ping(p.c, p.s, 1000), 0);
+	msleep(1500);
+	KUNIT_EXPECT_EQ(test, st_recv(p.c, &byte, 1, MSG_DONTWAIT), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, &byte, 1, MSG_DONTWAIT), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, st_ping(p.s, p.c, 1000), 0);
+	KUNIT_EXPECT_EQ(test, st_ping(p.c, p.s, 100000), 0);
+	st_pair_close(&p);
+}
+
+/* A reader that sleeps takes the credits away, but not the last breath. */
+static void idle_unread(struct kunit *test)
+{
+	const struct st_opts o = { K(100) };
+	u8 *buf = kunit_kzalloc(test, 8000 + ST_HDR, GFP_KERNEL);
+	unsigned int n, i;
+	struct st_pair p;
+	int ret = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
+	st_put_hdr(buf, 8000);
+	for (n = 0; n < 100000; n++) {
+		ret = st_send(p.c, buf, 8000 + ST_HDR, MSG_DONTWAIT);
+		if (ret != 8000 + ST_HDR)
+			break;
+	}
+	KUNIT_EXPECT_GT(test, n, 0);
+	msleep(2500);
+	for (i = 0, ret = 0; !ret && i < n; i++)
+		ret = st_recv_all(p.s, buf, 8000 + ST_HDR, 0);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+	st_pair_close(&p);
+}
+
+/* A child that nobody accepts is kept alive too. */
+static void idle_unaccepted(struct kunit *test)
+{
+	const struct st_opts o = { K(100) };
+	u16 port = st_port();
+	struct st_pair p = {};
+
+	KUNIT_ASSERT_EQ(test, st_listen(port, &o, &p.ls), 0);
+	KUNIT_EXPECT_EQ(test, st_dial(port, &o, &p.c), 0);
+	msleep(2000);
+	if (p.c)
+		KUNIT_EXPECT_EQ(test, st_accept(p.ls, &p.s, 0), 0);
+	if (p.s)
+		KUNIT_EXPECT_EQ(test, st_ping(p.c, p.s, 1000), 0);
+	st_pair_close(&p);
+}
+
+static struct kunit_case idle_cases[] = {
+	KUNIT_CASE_PARAM(idle_stays, idle_gen_params),
+	KUNIT_CASE(idle_unread),
+	KUNIT_CASE(idle_unaccepted),
+	{}
+};
+
+static struct kunit_suite idle_suite = {
+	.name = "smbdr_keepalive",
+	.init = st_suite_init,
+	.test_cases = idle_cases,
+};
+
+kunit_test_suite(idle_suite);

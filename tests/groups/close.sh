@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Closing in every state from either side, with TCP as the contrast.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+need_transport
+run_suite smbdr_close 'tcp v4'
+close_suite() { run_suite smbdr_close "$1"; }
+on_every_bed close_suite
+check 'no RDMA resources stay' wait_for 10 rdma_idle
+ktap_plan

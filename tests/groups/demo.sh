@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What "make demo" shows. The text goes to the file demo in the output directory, which the host
+# prints while it grows; the results go where every group's results go.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+demo=/run/out/demo
+# shellcheck disable=SC2059 # the formats are below
+show() { printf "$@" >>"$demo"; }
+value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
+
+# One line of the table: LABEL BED PROTO.
+transfer() {
+	local label=$1 addr
+	addr=$(bed_addr "$2")
+	if ! check "transfer $label" sh -c "echo $addr $3 256 >$SMBDR_DEBUG/transfer"; then
+		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
+		return 1
+	fi
+	show '  %-13s %9s  %-8s  %-8s  %-5s  %6s MB/s  %9s us\n' "$label" "$(value frames)" \
+		"$(value hash_sent)" "$(value hash_received)" "$(value hash_equal)" \
+		"$(value throughput_mb_s)" "$(($(value round_trip_ns) / 1000)).$(($(value round_trip_ns) % 1000 / 100))"
+	check "hashes equal $label" test "$(value hash_equal)" = yes
+}
+
+need_transport || exit 1
+load_consumer none 'siw v4' || exit 1
+show '\nTwo kernel sockets, 256 MiB in frames of 1 byte to 1 MiB; throughput of 1 MiB frames,\n'
+show 'median round trip of 64 byte frames:\n\n'
+show '  %-13s %9s  %-8s  %-8s  %-5s  %11s  %12s\n' transport frames 'sent' 'received' 'equal' throughput 'round trip'
+transfer 'siw  IPv4' 'siw v4' 257
+transfer 'siw  IPv6' 'siw v6' 257
+transfer 'rxe  IPv4' 'rxe v4' 257
+transfer 'rxe  IPv6' 'rxe v6' 257
+transfer 'TCP  IPv4' 'tcp v4' 6
+transfer 'TCP  IPv6' 'tcp v6' 6
+
+show '\nOur socket and the stock ksmbd.ko of Linux %s, SMB2 NEGOTIATE and three ECHOs:\n\n' "$(uname -r)"
+ksmbd() {
+	local bed=$1 port
+	port=$(bed_smb_port "$bed")
+	if check "ksmbd on $bed" sh -c "echo $(bed_addr "$bed") $port 3 >$SMBDR_DEBUG/smb2"; then
+		show '  %-6s port %-5s  server chose %s, %s echoes answered\n' "$bed" "$port" \
+			"$(sed -n 's/^dialect //p' $SMBDR_DEBUG/report)" "$(value echoes)"
+	else
+		show '  %-6s port %-5s  FAILED: %s\n' "$bed" "$port" "$(value error)"
+	fi
+}
+if check 'ksmbd starts' start_ksmbd ''; then
+	# It listens on the IPv4 wildcard only.
+	ksmbd 'siw v4'
+	ksmbd 'rxe v4'
+	check 'ksmbd stops' stop_ksmbd
+fi
+cat /tmp/ksmbd.log >&2
+show '\n'
+check 'consumer unloads' unload_consumer
+check 'module unloads' wait_for 20 unload_module net_smbdirect
+ktap_plan

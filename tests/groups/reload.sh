@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The module comes and goes, and steps back when protocol 257 is taken.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+busy() { ! rmmod net_smbdirect 2>/dev/null; }
+refused() { ! load_module net_smbdirect 2>/dev/null; }
+# One connection, so that every part of the module has been used.
+run_one() {
+	check 'consumer loads' load_consumer smbdr_api.api_names 'siw v4'
+	kunit_results smbdr_api
+	check 'consumer goes' unload_consumer
+}
+for round in 1 2 3 4 5; do
+	check "load, round $round" load_module net_smbdirect
+	run_one
+	check "unload, round $round" wait_for 20 unload_module net_smbdirect
+done
+
+check 'load' load_module net_smbdirect
+check 'consumer loads' load_consumer none 'siw v4'
+check 'a server starts' sh -c "echo start 9445 >$SMBDR_DEBUG/echo"
+check 'in use: no unloading' busy
+check 'the server stops' sh -c "echo stop >$SMBDR_DEBUG/echo"
+check 'consumer goes' unload_consumer
+check 'then the module goes' wait_for 20 unload_module net_smbdirect
+
+log_expect 'net_smbdirect: another module provides protocol 257'
+check 'somebody else takes 257' load_module smbdr_other257
+check 'the module refuses to load' refused
+check 'somebody else goes' unload_module smbdr_other257
+check 'the module loads again' load_module net_smbdirect
+check 'and goes' unload_module net_smbdirect
+
+# The first socket loads the module by its number.
+autoload() {
+	check "autoload for $1" load_consumer none "$2"
+	check "a socket of $1" sh -c "echo start 9446 >$SMBDR_DEBUG/echo"
+	check "the module came by itself for $1" module_loaded net_smbdirect
+	check "stop for $1" sh -c "echo stop >$SMBDR_DEBUG/echo"
+	check "consumer goes for $1" unload_consumer
+	check "unload for $1" wait_for 20 unload_module net_smbdirect
+}
+autoload v4 'siw v4'
+autoload v6 'siw v6'
+ktap_plan

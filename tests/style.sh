@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make style: checkpatch, sparse, W=1, kernel-doc, layering, shell scripts. The last line is the
+# total; what is wrong is printed above it.
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$top" || exit 1
+tests/vm/deps.sh || exit 1
+series=${KERNEL_SERIES:-7.3}
+src=$(tests/vm/kernel.sh source "$series") || exit 1
+passed=0 failed=0
+
+# Each rule is a function that prints what is wrong.
+rule() {
+	local said
+	said=$("$2" 2>&1)
+	if [ -z "$said" ]; then
+		passed=$((passed + 1))
+		echo "ok - $1"
+	else
+		failed=$((failed + 1))
+		echo "not ok - $1"
+		echo "$said" | head -n "${LINES_MAX:-60}"
+	fi
+}
+
+sources() { git ls-files -co --exclude-standard -- "$@"; }
+
+checkpatch() {
+	# FILE_PATH_CHANGES is about the kernel's MAINTAINERS; kzalloc_obj() does not exist in 6.12.
+	sources '*.c' '*.h' | grep -vE '^(include/compat|tests/(unit|fuzz|peer))/' |
+		xargs perl "$src/scripts/checkpatch.pl" --strict --no-tree --no-summary --terse \
+			--show-types --max-line-length=100 --file \
+			--ignore FILE_PATH_CHANGES,ALLOC_WITH_SIZEOF \
+			--typedefsfile /dev/null | grep -vE '^(total|$)'
+}
+
+# trace.h: the macros of <linux/tracepoint.h> are not C as checkpatch knows it.
+checkpatch_filtered() { checkpatch | grep -vE '^smbdirect/trace\.h:'; }
+
+kernel_doc() {
+	local tool=$src/scripts/kernel-doc
+	[ -e "$tool" ] || tool=$src/tools/docs/kernel-doc
+	sources 'smbdirect/*.[ch]' 'net/*.[ch]' 'include/net/*.h' 'include/uapi/linux/*.h' |
+		xargs "$tool" -none -Werror -Wall 2>&1
+}
+
+warnings() { KBUILD_ARGS='W=1' NET_SMBDIRECT_TESTS=1 build_messages; }
+sparse() {
+	KBUILD_ARGS='C=2' CHECK_ENDIAN=1 build_messages
+}
+
+# Everything is compiled anew: a warning of an object that is up to date would be lost.
+build_messages() {
+	local dir log
+	find "${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect/mod" -name '*.o' -path '*kasan*' -delete 2>/dev/null
+	dir=$(tests/vm/modules.sh kasan "$series" 2>&1) || { echo "$dir"; return; }
+	log=$(tail -n 1 <<<"$dir").log
+	grep -E "^($top/|[^/].*)?(smbdirect|net|tests|include)/[^:]*:[0-9]+:.*(warning|error)" "$log"
+}
+
+layering() { tools/check-layering; }
+
+scripts() {
+	command -v shellcheck >/dev/null || { echo "shellcheck is missing"; return; }
+	sources '*.sh' tools/check-layering .ci/run | xargs shellcheck -x -S warning
+}
+
+spdx() {
+	sources '*.c' '*.h' '*.sh' '*.rst' Makefile Kbuild Kconfig 'tests/*Makefile' |
+		xargs grep -LE 'SPDX-License-Identifier: GPL-2.0-or-later'
+}
+
+rule 'checkpatch --strict' checkpatch_filtered
+rule 'kernel-doc -Werror' kernel_doc
+rule 'layers and versions' layering
+rule 'licence tags' spdx
+rule 'shell scripts' scripts
+rule 'no warnings with W=1' warnings
+rule 'sparse with endianness' sparse
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
