@@ -206,11 +206,29 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
  * smbdr_conn_check_drained - end a connection that was only kept to send
  * @conn: the connection
  *
+ * On InfiniBand a completed send has arrived. On iWARP it has been given to
+ * TCP, and closing that while the peer still sends (credits, say) makes it a
+ * reset, which may overtake data. So there the peer is asked for a message
+ * first: its answer shows that it has taken in what came before the question.
+ *
  * Context: conn->lock held.
  */
 void smbdr_conn_check_drained(struct smbdr_conn *conn)
 {
-	if (conn->shutting_down && !conn->tx_bytes && !conn->tx_posted)
+	if (conn->state != SMBDR_ESTABLISHED || !conn->shutting_down || conn->tx_bytes)
+		return;
+	if (conn->iwarp && !conn->confirming) {
+		conn->confirming = true;
+		conn->keepalive = SMBDR_KEEPALIVE_PENDING;
+		conn->keepalive_deadline = jiffies +
+			msecs_to_jiffies(conn->params.keepalive_timeout);
+		smbdr_tx_pump(conn);
+		smbdr_conn_arm_timer(conn);
+		return;
+	}
+	if (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE)
+		return;
+	if (!conn->tx_posted)
 		smbdr_conn_abort_locked(conn, 0);
 }
 
@@ -239,6 +257,15 @@ void smbdr_conn_shutdown(struct smbdr_conn *conn, unsigned int linger_ms)
 	spin_unlock_bh(&conn->lock);
 }
 
+/*
+ * A peer whose credits we hold back cannot ask whether we are alive, and its
+ * clock runs from our last message. So it gets one in good time.
+ */
+static unsigned long smbdr_conn_sign_due(const struct smbdr_conn *conn)
+{
+	return conn->last_tx + msecs_to_jiffies(conn->params.keepalive_interval / 2);
+}
+
 /**
  * smbdr_conn_arm_timer - let the timer run when something is due
  * @conn: the connection
@@ -263,6 +290,8 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 			due = conn->keepalive_deadline;
 		if (conn->shutting_down && time_before(conn->deadline, due))
 			due = conn->deadline;
+		if (conn->rx_throttled && time_before(smbdr_conn_sign_due(conn), due))
+			due = smbdr_conn_sign_due(conn);
 		break;
 	default:
 		return;
@@ -278,6 +307,12 @@ static void smbdr_conn_idle(struct smbdr_conn *conn)
 {
 	unsigned long idle = msecs_to_jiffies(conn->params.keepalive_interval);
 
+	if (conn->rx_throttled && time_after_eq(jiffies, smbdr_conn_sign_due(conn))) {
+		conn->answer_owed = true;
+		/* Also if no credit lets it out now: not again at once. */
+		conn->last_tx = jiffies;
+		smbdr_tx_pump(conn);
+	}
 	if (conn->keepalive != SMBDR_KEEPALIVE_NONE) {
 		if (time_after_eq(jiffies, conn->keepalive_deadline)) {
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_TIMEOUTS);
@@ -449,6 +484,11 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 void smbdr_conn_established(struct smbdr_conn *conn)
 {
 	conn->last_rx = jiffies;
+	conn->last_tx = jiffies;
+	if (conn->cm_id) {
+		conn->local = conn->cm_id->route.addr.src_addr;
+		conn->peer = conn->cm_id->route.addr.dst_addr;
+	}
 	smbdr_conn_set_state(conn, SMBDR_ESTABLISHED);
 	smbdr_stat_inc(conn->ns, conn->passive ? SMBDR_STAT_CONN_PASSIVE : SMBDR_STAT_CONN_ACTIVE);
 	smbdr_conn_arm_timer(conn);
@@ -462,21 +502,22 @@ void smbdr_conn_established(struct smbdr_conn *conn)
  *
  * Context: process or softirq.
  *
- * Return: false if the device side is gone or there is no address yet.
+ * Return: false if there is no address: not bound or connected, or ended without
+ * having been established.
  */
 bool smbdr_conn_addr(struct smbdr_conn *conn, bool peer, struct sockaddr_storage *addr)
 {
-	bool ok = false;
-
+	addr->ss_family = AF_UNSPEC;
 	spin_lock_bh(&conn->lock);
-	if (conn->cm_id) {
+	if (conn->was_established) {
+		*addr = peer ? conn->peer : conn->local;
+	} else if (conn->cm_id) {
 		const struct rdma_addr *a = &conn->cm_id->route.addr;
 
 		*addr = peer ? a->dst_addr : a->src_addr;
-		ok = addr->ss_family != AF_UNSPEC;
 	}
 	spin_unlock_bh(&conn->lock);
-	return ok;
+	return addr->ss_family != AF_UNSPEC;
 }
 
 /**

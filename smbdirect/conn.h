@@ -144,7 +144,11 @@ int smbdr_conn_connect(struct smbdr_conn *conn, const struct sockaddr *dst,
 
 /* Any context, no lock needed. */
 enum smbdr_state smbdr_conn_state(const struct smbdr_conn *conn);
-/* First error as a negative errno, 0 for an orderly end by the peer. Stable from CLOSING on. */
+/*
+ * First error as a negative errno, 0 for an orderly end by the peer. Set from
+ * CLOSING on; 0 may yet become -ECONNRESET until CLOSED, when the last data
+ * turns out to be half a message.
+ */
 int smbdr_conn_error(const struct smbdr_conn *conn);
 /* End it now; idempotent; the first error is kept. Any context, does not sleep. */
 void smbdr_conn_abort(struct smbdr_conn *conn, int err);

@@ -104,6 +104,8 @@ struct smbdr_ns {
  * @sizing: sizes of the queues
  * @depths: RDMA read depths; final from ESTABLISHED on
  * @iwarp: the device is iWARP
+ * @local: our address; valid from ESTABLISHED on
+ * @peer: the peer's address, likewise
  * @nego_recv_cqe: completion of the peer's negotiate message
  * @nego_send_cqe: completion of ours
  * @nego_buf: part to receive into, then part to send from
@@ -115,10 +117,12 @@ struct smbdr_ns {
  * @err: why it ended
  * @was_established: it has been in state ESTABLISHED
  * @shutting_down: no more sends; end when all is sent
+ * @confirming: all is sent, the peer was asked for a sign that it has it
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
  * @deadline: of connecting, or of shutting down; jiffies
  * @last_rx: when the last message came; jiffies
+ * @last_tx: when the last one left; jiffies
  * @keepalive_deadline: when the answer to a keepalive has to be there; jiffies
  * @keepalive: state of the keepalive
  * @answer_owed: the peer asked for a message
@@ -165,6 +169,8 @@ struct smbdr_conn {
 	struct smbdr_sizing sizing;
 	struct smbdr_depths depths;
 	bool iwarp;
+	struct sockaddr_storage local;
+	struct sockaddr_storage peer;
 
 	struct ib_cqe nego_recv_cqe;
 	struct ib_cqe nego_send_cqe;
@@ -178,10 +184,12 @@ struct smbdr_conn {
 	int err;
 	bool was_established;
 	bool shutting_down;
+	bool confirming;
 	bool refusing;
 	bool flushed;
 	unsigned long deadline;
 	unsigned long last_rx;
+	unsigned long last_tx;
 	unsigned long keepalive_deadline;
 	enum smbdr_keepalive keepalive;
 	bool answer_owed;

@@ -35,9 +35,11 @@ static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 		conn->rx_throttled = false;
 		return SMBDR_ROOM_OPEN;
 	}
-	if (!conn->rx_throttled)
+	if (!conn->rx_throttled) {
 		smbdr_stat_inc(conn->ns, SMBDR_STAT_RX_THROTTLED);
-	conn->rx_throttled = true;
+		conn->rx_throttled = true;
+		smbdr_conn_arm_timer(conn);
+	}
 	return conn->rx_bytes / 2 < buf ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
 }
 
@@ -130,6 +132,7 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		if (done)
 			smbdr_rx_deliver(conn);
 		smbdr_tx_pump(conn);
+		smbdr_conn_check_drained(conn);
 	}
 	spin_unlock_bh(&conn->lock);
 	if (done)

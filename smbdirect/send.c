@@ -155,6 +155,7 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 
 	list_del(&slot->list);
 	conn->tx_posted++;
+	conn->last_tx = jiffies;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_SENT);
 	smbdr_stat_add(conn->ns, SMBDR_STAT_CREDITS_GRANTED, hdr.credits_granted);
 	if (!msg) {

@@ -44,7 +44,7 @@ ksmbd() {
 	port=$(bed_smb_port "$bed")
 	if check "ksmbd on $bed" sh -c "echo $(bed_addr "$bed") $port 3 >$SMBDR_DEBUG/smb2"; then
 		show '  %-6s port %-5s  server chose %s, %s echoes answered\n' "$bed" "$port" \
-			"$(sed -n 's/^dialect //p' $SMBDR_DEBUG/report)" "$(value echoes)"
+			"$(sed -n 's/^dialect //p' "$SMBDR_DEBUG/report")" "$(value echoes)"
 	else
 		show '  %-6s port %-5s  FAILED: %s\n' "$bed" "$port" "$(value error)"
 	fi

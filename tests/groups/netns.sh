@@ -36,6 +36,7 @@ teardown() {
 # for a kernel thread is the first one, so only rxe can be asked to cross.
 round() {
 	local type=$1
+	# shellcheck disable=SC2034 # for ktap_line
 	KTAP_GROUP="netns $type"
 	if ! rdma link add "${type}a" type "$type" netdev va ||
 	   ! ip netns exec other rdma link add "${type}b" type "$type" netdev vb; then

@@ -6,6 +6,7 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
+! module_loaded net_smbdirect || wait_for 20 unload_module net_smbdirect
 busy() { ! rmmod net_smbdirect 2>/dev/null; }
 refused() { ! load_module net_smbdirect 2>/dev/null; }
 # One connection, so that every part of the module has been used.
