@@ -6,11 +6,15 @@ set -uo pipefail
 
 # Which groups run in which kernel. A group without a script is reported as a failure.
 vm_table='
-kasan:   smoke kunit api stream close keepalive many netns reload ksmbd peer
-lockdep: smoke api stream close many netns ksmbd
+kasan:   smoke kunit api close keepalive many netns reload
+kasan:   stream ksmbd peer
+lockdep: smoke api close many netns
+lockdep: stream keepalive ksmbd
 leak:    close many reload peer
-release: stream close keepalive many
+release: stream close keepalive many peer
 '
+# For one boot; the slowest takes half of it on two idle cores.
+export TIMEOUT=${TIMEOUT:-1200}
 oldest=6.12
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

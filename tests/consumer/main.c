@@ -134,8 +134,8 @@ static ssize_t st_echo_write(struct file *f, const char __user *ubuf, size_t n, 
 {
 	char line[128], where[64];
 	struct sockaddr_storage at = st_cfg.addr;
+	int found, ret;
 	u16 on;
-	int ret;
 
 	ret = st_command(ubuf, n, line, sizeof(line));
 	if (ret)
@@ -145,7 +145,8 @@ static ssize_t st_echo_write(struct file *f, const char __user *ubuf, size_t n, 
 		st_echo_stop();
 	} else {
 		ret = -EINVAL;
-		switch (sscanf(line, "start %hu %63s", &on, where)) {
+		found = sscanf(line, "start %hu %63s", &on, where);
+		switch (found) {
 		case 2:
 			if (st_parse_addr(where, &at))
 				break;

@@ -24,7 +24,7 @@
 #define ST_HDR		4
 /* The longest frame that st_pattern() has content for. */
 #define ST_PATTERN_MAX	(2U << 20)
-#define ST_DEFAULT_FRAME_LIMIT	(1U << 20)
+#define ST_DEFAULT_FRAME_LIMIT	BIT(20)
 
 /**
  * struct st_cfg - the module parameters, parsed

@@ -19,7 +19,7 @@
 #include <linux/tcp.h>
 #include "smbdr_test.h"
 
-#define ST_TR_MAX	(1U << 20)
+#define ST_TR_MAX	BIT(20)
 #define ST_TR_PINGS	1000U
 #define ST_TR_PING_LEN	64U
 
