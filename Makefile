@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo check kunit style docs help kerneldir
+.PHONY: all modules modules_install clean distclean demo check kunit bench style docs help kerneldir
 
 all: modules
 
@@ -36,6 +36,9 @@ check: ## every test, here and in test kernels; the last line is the total
 
 kunit: ## KUnit suites only, in the KASAN kernel
 	@tests/vm/run.sh kasan kunit
+
+bench: ## throughput and round trip beside TCP, in the release kernel (the table of the demo)
+	@tests/demo.sh
 
 style: ## checkpatch, sparse, W=1, kernel-doc, layering
 	@tests/style.sh

@@ -280,6 +280,7 @@ void smbdr_negotiate_release(struct smbdr_conn *conn);
 int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_drain(struct smbdr_conn *conn);
 void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
+void smbdr_qp_flushed(struct smbdr_conn *conn);
 void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc);
 
 /* send.c */
@@ -288,7 +289,7 @@ void smbdr_send_release(struct smbdr_conn *conn);
 void smbdr_tx_pump(struct smbdr_conn *conn);
 
 /* recv.c */
-int smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant);
+void smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant);
 void smbdr_recv_release(struct smbdr_conn *conn);
 
 /* msg.c */

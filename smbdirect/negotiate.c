@@ -70,8 +70,8 @@ static int smbdr_nego_agree(struct smbdr_conn *conn, u16 requested, u16 granted)
 		return ret;
 
 	spin_lock_bh(&conn->lock);
-	ret = smbdr_recv_refill(conn, false, false);
-	if (!ret && !conn->credits.posted)
+	smbdr_recv_refill(conn, false, false);
+	if (!conn->credits.posted)
 		ret = -ENOMEM;
 	spin_unlock_bh(&conn->lock);
 	return ret;

@@ -133,13 +133,29 @@ void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id)
 }
 
 /**
+ * smbdr_qp_flushed - the queue pair is in error
+ * @conn: the connection
+ *
+ * Told by a flushed work request, or by one that could not be posted. If the
+ * peer disconnected, the event that tells so follows and decides between an
+ * orderly end and a reset; the timer is for a driver that sends none. Until then
+ * nothing is posted.
+ *
+ * Context: conn->lock held.
+ */
+void smbdr_qp_flushed(struct smbdr_conn *conn)
+{
+	lockdep_assert_held(&conn->lock);
+	if (conn->flushed)
+		return;
+	conn->flushed = true;
+	smbdr_conn_arm_timer(conn);
+}
+
+/**
  * smbdr_qp_completion_error - a work request failed
  * @conn: the connection
  * @wc: the completion; only status and cqe are valid
- *
- * A flush only says that the queue pair is in error. If the peer disconnected,
- * the event that tells so follows and decides between an orderly end and a
- * reset; the timer is the fallback for a driver that sends none.
  *
  * Context: completion handler, no lock held.
  */
@@ -151,10 +167,7 @@ void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc)
 	switch (wc->status) {
 	case IB_WC_WR_FLUSH_ERR:
 		spin_lock_bh(&conn->lock);
-		if (!conn->flushed) {
-			conn->flushed = true;
-			smbdr_conn_arm_timer(conn);
-		}
+		smbdr_qp_flushed(conn);
 		spin_unlock_bh(&conn->lock);
 		return;
 	case IB_WC_RETRY_EXC_ERR:

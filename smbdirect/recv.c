@@ -171,16 +171,13 @@ static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
  * If memory is short fewer are posted; the next event tries again.
  *
  * Context: conn->lock held.
- *
- * Return: 0, or the error of posting, which ends the connection.
  */
-int smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
+void smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
 {
 	struct smbdr_recv_slot *slot;
 	struct ib_recv_wr wr = {};
 	struct ib_sge sge;
 	u32 want, n;
-	int ret;
 
 	lockdep_assert_held(&conn->lock);
 	want = smbdr_credits_want(&conn->credits, saying, must_grant, smbdr_rx_room(conn));
@@ -196,14 +193,13 @@ int smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
 		wr.wr_cqe = &slot->cqe;
 		ib_dma_sync_single_for_device(conn->pd->device, slot->dma, sge.length,
 					      DMA_FROM_DEVICE);
-		ret = ib_post_recv(conn->qp, &wr, NULL);
-		if (ret) {
+		if (ib_post_recv(conn->qp, &wr, NULL)) {
 			list_add(&slot->list, &conn->rx_free);
-			return ret;
+			smbdr_qp_flushed(conn);
+			break;
 		}
 		smbdr_credits_posted(&conn->credits, 1);
 	}
-	return 0;
 }
 
 /**

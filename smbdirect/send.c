@@ -114,7 +114,10 @@ static void smbdr_tx_header(struct smbdr_conn *conn, struct smbdr_data_hdr *hdr)
 	conn->answer_owed = false;
 }
 
-/* Send one data message: the next fragment of @msg, or an empty one. */
+/*
+ * Send one data message: the next fragment of @msg, or an empty one. Fails only if
+ * the payload cannot be mapped.
+ */
 static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 {
 	struct smbdr_send_slot *slot = list_first_entry(&conn->tx_free, struct smbdr_send_slot,
@@ -149,9 +152,10 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 	wr.send_flags = IB_SEND_SIGNALED;
 
 	trace_smbdr_send(conn, &hdr);
-	ret = ib_post_send(conn->qp, &wr, NULL);
-	if (ret)
-		return ret;
+	if (ib_post_send(conn->qp, &wr, NULL)) {
+		smbdr_qp_flushed(conn);
+		return 0;
+	}
 
 	list_del(&slot->list);
 	conn->tx_posted++;
@@ -179,17 +183,13 @@ void smbdr_tx_pump(struct smbdr_conn *conn)
 {
 	lockdep_assert_held(&conn->lock);
 
-	while (conn->state == SMBDR_ESTABLISHED) {
+	while (conn->state == SMBDR_ESTABLISHED && !conn->flushed) {
 		struct smbdr_msg *msg = list_first_entry_or_null(&conn->tx_queue,
 								 struct smbdr_msg, list);
 		bool life = conn->answer_owed || conn->keepalive == SMBDR_KEEPALIVE_PENDING;
 		int ret;
 
-		ret = smbdr_recv_refill(conn, msg || life, life);
-		if (ret) {
-			smbdr_conn_abort_locked(conn, ret);
-			return;
-		}
+		smbdr_recv_refill(conn, msg || life, life);
 		if (!msg && !life && !smbdr_credits_grant_due(&conn->credits))
 			return;
 		if (list_empty(&conn->tx_free))

@@ -6,11 +6,11 @@ set -uo pipefail
 
 # Which groups run in which kernel. A group without a script is reported as a failure.
 vm_table='
-kasan:   smoke kunit api close keepalive many netns reload
+kasan:   smoke kunit api close keepalive many netns reload trace
 kasan:   stream ksmbd peer
 lockdep: smoke api close many netns
 lockdep: stream keepalive ksmbd
-leak:    close many reload peer
+leak:    close many reload trace peer
 release: stream close keepalive many peer
 '
 # For one boot; the slowest takes half of it on two idle cores.

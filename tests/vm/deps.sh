@@ -33,6 +33,8 @@ rdma iproute2
 ksmbd.mountd ksmbd-tools
 mount.cifs cifs-utils
 sparse sparse
+shellcheck shellcheck
+git git
 clang clang
 /usr/share/doc/libclang-rt-dev|/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-dev
 '

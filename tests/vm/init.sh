@@ -51,6 +51,8 @@ chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
 ip link set lo up
+# siw connects from ports that rdma_cm picks at random and TCP may hold in TIME_WAIT.
+echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 make_links() {
 	# Fixed addresses, hence fixed GIDs.
 	ip link add dsiw address 02:00:00:00:77:01 type dummy

@@ -114,6 +114,24 @@ kmemleak_clear() { ! have_kmemleak || echo clear >/sys/kernel/debug/kmemleak; }
 # log_expect REGEX: this run provokes such a line on purpose.
 log_expect() { echo "$1" >>/run/out/log-expected; }
 
+# Without reports of lockdep that are about somebody else and known: siw takes the callback lock of
+# its TCP sockets for reading with softirqs enabled (siw_cm_llp_data_ready and its neighbours),
+# TCP's listener for writing under a lock that softirqs take. A report goes from its line of = signs to the end of its last call trace.
+drop_known_reports() {
+	awk '
+		function flush() { if (n && !known) printf "%s", held; held = ""; n = known = 0 }
+		/\] =+$/ { flush(); n = 1 }
+		!n { print; next }
+		{
+			held = held $0 "\n"
+			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
+			if (/siw_cm_llp_/ && NR - unsafe < 15) known = 1
+			if (/\] Call Trace:/) last = NR
+			else if (last && !/\+0x/) { flush(); last = 0 }
+		}
+		END { flush() }'
+}
+
 # Lines of the kernel log since the tests began that must not be there. A line of the loader
 # about out-of-tree modules carries our prefix and is none of ours.
 kernel_log_check() {
@@ -123,6 +141,7 @@ kernel_log_check() {
 	bad+='|\] net_smbdirect: |list_(add|del) corruption|Unable to handle|general protection'
 	touch /run/out/log-expected
 	sed -n '/smbdr-bed: start of tests/,$p' /run/out/dmesg |
+		drop_known_reports |
 		grep -E "$bad" |
 		grep -vE 'net_smbdirect: (loading out-of-tree module|module verification failed)' |
 		grep -vEf /run/out/log-expected | head -n 40
