@@ -24,7 +24,7 @@ use() {
 	kunit_results smbdr_api
 	check "consumer goes after $1" unload_consumer
 }
-use api_negotiated 'siw v4'
+use api_frame_too_long 'siw v4'
 use api_connect_refused 'rxe v4'
 check 'what was established has ended' wait_for 20 all_ended
 echo 0 >$events/enable
