@@ -551,6 +551,9 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 		return err;
 
 	lock_sock(sk);
+	/* Whoever saw by poll() that it is connected may be ahead of the upcall. */
+	if (ssk->conn && sock->state == SS_CONNECTING && smbdr_sk_update(sk))
+		sk_error_report(sk);
 	timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
 	/* Soft devices may be quicker than we are; the answer shall not depend on it. */
 	if (started && (flags & O_NONBLOCK))
@@ -912,8 +915,11 @@ static int smbdr_release(struct socket *sock)
 
 static int smbdr_set_rcvlowat(struct sock *sk, int val)
 {
-	/* More than the peer may send before somebody reads would never be there. */
-	WRITE_ONCE(sk->sk_rcvlowat, clamp(val, 1, max(sk->sk_rcvbuf / 2, 1)));
+	/*
+	 * More than the peer may send before somebody reads would never be there,
+	 * and the smallest frames cost the core some 256 bytes each.
+	 */
+	WRITE_ONCE(sk->sk_rcvlowat, clamp(val, 1, max(sk->sk_rcvbuf / 512, 1)));
 	return 0;
 }
 

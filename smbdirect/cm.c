@@ -220,6 +220,7 @@ int smbdr_cm_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 	return 0;
 }
 
+/* id_mutex held. */
 static int smbdr_conn_need_id(struct smbdr_conn *conn)
 {
 	struct rdma_cm_id *id;
@@ -253,13 +254,15 @@ int smbdr_conn_bind(struct smbdr_conn *conn, const struct sockaddr *addr, bool r
 {
 	int ret;
 
+	mutex_lock(&conn->id_mutex);
 	if (smbdr_conn_state(conn) != SMBDR_NEW)
-		return smbdr_conn_error(conn) ?: -EINVAL;
-	if (conn->cm_id)
-		return -EINVAL;
-	ret = smbdr_conn_need_id(conn);
+		ret = smbdr_conn_error(conn) ?: -EINVAL;
+	else if (conn->cm_id)
+		ret = -EINVAL;
+	else
+		ret = smbdr_conn_need_id(conn);
 	if (ret)
-		return ret;
+		goto out;
 	if (reuse)
 		rdma_set_reuseaddr(conn->cm_id, 1);
 	if (addr->sa_family == AF_INET6)
@@ -275,6 +278,8 @@ int smbdr_conn_bind(struct smbdr_conn *conn, const struct sockaddr *addr, bool r
 		if (ret == -ENODEV)
 			ret = -EADDRNOTAVAIL;
 	}
+out:
+	mutex_unlock(&conn->id_mutex);
 	return ret;
 }
 
@@ -295,13 +300,16 @@ int smbdr_conn_connect(struct smbdr_conn *conn, const struct sockaddr *dst,
 	struct rdma_cm_id *id;
 	int ret;
 
-	if (smbdr_conn_state(conn) != SMBDR_NEW)
-		return smbdr_conn_error(conn) ?: -EINVAL;
+	mutex_lock(&conn->id_mutex);
+	if (smbdr_conn_state(conn) != SMBDR_NEW) {
+		ret = smbdr_conn_error(conn) ?: -EINVAL;
+		goto out;
+	}
 	conn->params = *params;
 	ret = smbdr_conn_need_id(conn);
 	if (ret) {
 		smbdr_conn_abort(conn, ret);
-		return ret;
+		goto out;
 	}
 	id = conn->cm_id;
 
@@ -325,5 +333,7 @@ int smbdr_conn_connect(struct smbdr_conn *conn, const struct sockaddr *dst,
 		}
 	}
 	rdma_unlock_handler(id);
+out:
+	mutex_unlock(&conn->id_mutex);
 	return ret;
 }

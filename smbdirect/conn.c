@@ -297,7 +297,7 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 		return;
 	}
 	if (conn->flushed)
-		due = jiffies + msecs_to_jiffies(SMBDR_FLUSH_GRACE_MS);
+		due = conn->flush_deadline;
 	mod_delayed_work(smbdr_wq, &conn->timer,
 			 time_after(due, jiffies) ? due - jiffies : 0);
 }
@@ -332,21 +332,17 @@ static void smbdr_conn_timer(struct work_struct *work)
 	struct smbdr_conn *conn = container_of(to_delayed_work(work), struct smbdr_conn, timer);
 
 	spin_lock_bh(&conn->lock);
+	if (conn->flushed && time_after_eq(jiffies, conn->flush_deadline))
+		smbdr_conn_abort_locked(conn, -ECONNRESET);
 	switch (conn->state) {
 	case SMBDR_CONNECTING:
 	case SMBDR_NEGOTIATING:
-		if (conn->flushed) {
-			smbdr_conn_abort_locked(conn, -ECONNRESET);
-		} else if (time_after_eq(jiffies, conn->deadline)) {
+		if (time_after_eq(jiffies, conn->deadline)) {
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_TIMEOUTS);
 			smbdr_conn_abort_locked(conn, -ETIMEDOUT);
 		}
 		break;
 	case SMBDR_ESTABLISHED:
-		if (conn->flushed) {
-			smbdr_conn_abort_locked(conn, -ECONNRESET);
-			break;
-		}
 		if (conn->shutting_down && time_after_eq(jiffies, conn->deadline)) {
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_TIMEOUTS);
 			smbdr_conn_abort_locked(conn, -ETIMEDOUT);
@@ -401,10 +397,12 @@ static void smbdr_conn_teardown(struct work_struct *work)
 	cancel_delayed_work_sync(&conn->timer);
 	smbdr_conn_upcall(conn, SMBDR_UPCALL_STATE);
 
+	mutex_lock(&conn->id_mutex);
 	spin_lock_bh(&conn->lock);
 	id = conn->cm_id;
 	conn->cm_id = NULL;
 	spin_unlock_bh(&conn->lock);
+	mutex_unlock(&conn->id_mutex);
 
 	if (id) {
 		/*
@@ -456,6 +454,7 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	conn->ns = ns;
 	conn->params = *params;
 	spin_lock_init(&conn->lock);
+	mutex_init(&conn->id_mutex);
 	rwlock_init(&conn->owner_lock);
 	conn->ops = &smbdr_no_ops;
 	INIT_LIST_HEAD(&conn->tx_queue);

@@ -10,6 +10,7 @@
  */
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -43,19 +44,20 @@ enum smbdr_keepalive {
 };
 
 /**
- * struct smbdr_recv_slot - a receive buffer
+ * struct smbdr_recv_slot - a receive buffer and its work request
  * @cqe: completion, smbdr_wc_recv()
  * @list: in conn->rx_free, or not in any list while posted
  * @all: in conn->rx_slots, for the teardown
  * @dma: where the device sees @data; mapped for the slot's whole life
- * @data: max_recv_size bytes
+ * @data: max_recv_size bytes; memory of its own, because the device writes it
+ *	while the CPU writes the lists
  */
 struct smbdr_recv_slot {
 	struct ib_cqe cqe;
 	struct list_head list;
 	struct list_head all;
 	u64 dma;
-	u8 data[] __aligned(8);
+	u8 *data;
 };
 
 /**
@@ -95,6 +97,8 @@ struct smbdr_ns {
  * @ns_link: in ns->conns
  * @passive: it arrived on a listener
  * @params: what its user chose; constant once the state has left NEW
+ * @id_mutex: held by bind, connect and listen while they use @cm_id, and by
+ *	the teardown to take it away; outside of the handler mutex
  * @cm_id: id of the connection manager; written under @lock, NULL before bind
  *	or connect and from the teardown on
  * @qp: queue pair of @cm_id
@@ -120,6 +124,7 @@ struct smbdr_ns {
  * @confirming: all is sent, the peer was asked for a sign that it has it
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
+ * @flush_deadline: by then; jiffies
  * @deadline: of connecting, or of shutting down; jiffies
  * @last_rx: when the last message came; jiffies
  * @last_tx: when the last one left; jiffies
@@ -141,10 +146,12 @@ struct smbdr_ns {
  * @rx_queue: complete struct smbdr_msg, for the reader
  * @rx_bytes: their bytes
  * @rx_msgs: their number
- * @rcvbuf: the owner's limit for @rx_bytes
+ * @rx_mem: what they cost, bytes
+ * @rcvbuf: the owner's limit for @rx_mem
  * @rx_throttled: the limit is exceeded
  * @reasm: reassembly; owned by the completion handler, one at a time
  * @rx_msg: the message in the making, likewise
+ * @rx_broken: nothing more is taken in after an error, likewise
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls, never NULL
  * @owner: their argument
@@ -161,6 +168,7 @@ struct smbdr_conn {
 	bool passive;
 
 	struct smbdr_params params;
+	struct mutex id_mutex;	/* see above */
 	struct rdma_cm_id *cm_id;
 	struct ib_qp *qp;
 	struct ib_pd *pd;
@@ -187,6 +195,7 @@ struct smbdr_conn {
 	bool confirming;
 	bool refusing;
 	bool flushed;
+	unsigned long flush_deadline;
 	unsigned long deadline;
 	unsigned long last_rx;
 	unsigned long last_tx;
@@ -210,10 +219,12 @@ struct smbdr_conn {
 	struct list_head rx_queue;
 	u32 rx_bytes;
 	u32 rx_msgs;
+	u64 rx_mem;
 	u32 rcvbuf;
 	bool rx_throttled;
 	struct smbdr_reasm reasm;
 	struct smbdr_msg *rx_msg;
+	bool rx_broken;
 
 	rwlock_t owner_lock;
 	const struct smbdr_conn_ops *ops;

@@ -19,9 +19,12 @@
  * inside it.
  * An id that is bound to a device and loses it is destroyed by the
  * manager when the handler returns non-zero; whoever takes listener->cm_id
- * under the lock decides who destroys, handler or close.
+ * under the lock decides who destroys, handler or close. While an id is being
+ * set up it is not there to be taken; a device that is lost then is noted, and
+ * whoever sets the id up destroys it.
  */
 #include <linux/slab.h>
+#include <net/net_namespace.h>
 #include "internal.h"
 #include "trace.h"
 
@@ -40,6 +43,7 @@
  * @count: how many are on both lists
  * @backlog: how many may be
  * @closed: no more children
+ * @lost: the device was removed while the id was being set up
  * @err: why it died, or 0
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls
@@ -58,6 +62,7 @@ struct smbdr_listener {
 	int count;
 	int backlog;
 	bool closed;
+	bool lost;
 	int err;
 	rwlock_t owner_lock;
 	const struct smbdr_conn_ops *ops;
@@ -188,6 +193,8 @@ static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 			l->err = -ENETDOWN;
 			kref_get(&l->kref);
 			ret = -ENETDOWN;
+		} else {
+			l->lost = true;
 		}
 		spin_unlock_bh(&l->lock);
 		if (ret) {
@@ -230,9 +237,10 @@ static int smbdr_listener_new_id(struct smbdr_listener *l, const struct sockaddr
 static void smbdr_listener_relisten(struct work_struct *work)
 {
 	struct smbdr_listener *l = container_of(work, struct smbdr_listener, work);
+	struct net *net = l->ns->net;
 	struct sockaddr_storage addr;
 	struct rdma_cm_id *id, *old;
-	int ret;
+	int ret, err = 0;
 
 	spin_lock_bh(&l->lock);
 	old = l->cm_id;
@@ -242,23 +250,105 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	spin_unlock_bh(&l->lock);
 	if (!old)
 		goto out;
+	/* The old id may have been all that kept the namespace. */
+	get_net(net);
 	rdma_destroy_id(old);
+	spin_lock_bh(&l->lock);
+	l->lost = false;
+	spin_unlock_bh(&l->lock);
 
 	ret = smbdr_listener_new_id(l, &addr, &id);
 	spin_lock_bh(&l->lock);
-	if (!ret && !l->closed) {
+	if (!ret && !l->closed && !l->lost) {
 		l->cm_id = id;
 		id = NULL;
-	} else if (ret) {
-		l->err = ret;
+	} else if (ret || l->lost) {
+		err = ret ?: -ENETDOWN;
+		l->err = err;
 	}
 	spin_unlock_bh(&l->lock);
 	if (!ret && id)
 		rdma_destroy_id(id);
-	if (ret)
+	put_net(net);
+	if (err)
 		smbdr_listener_upcall(l, true);
 out:
 	smbdr_listener_put(l);
+}
+
+/* One at a time, each with the lock: a child may be on its way to the other list. */
+static void smbdr_listener_drop_all(struct smbdr_listener *l)
+{
+	struct smbdr_conn *conn;
+
+	for (;;) {
+		spin_lock_bh(&l->lock);
+		conn = list_first_entry_or_null(&l->pending, struct smbdr_conn, accept_link) ?:
+		       list_first_entry_or_null(&l->ready, struct smbdr_conn, accept_link);
+		if (conn) {
+			list_del_init(&conn->accept_link);
+			l->count--;
+		}
+		spin_unlock_bh(&l->lock);
+		if (!conn)
+			break;
+		smbdr_conn_abort(conn, -ECONNABORTED);
+		smbdr_conn_put(conn);
+	}
+}
+
+/* The events of @id go to @context from here on; its handlers are locked out meanwhile. */
+static void smbdr_listener_hand_over(struct rdma_cm_id *id, rdma_cm_event_handler handler,
+				     void *context)
+{
+	rdma_lock_handler(id);
+	id->context = context;
+	id->event_handler = handler;
+	rdma_unlock_handler(id);
+}
+
+static void smbdr_conn_put_id(struct smbdr_conn *conn, struct rdma_cm_id *id)
+{
+	spin_lock_bh(&conn->lock);
+	conn->cm_id = id;
+	spin_unlock_bh(&conn->lock);
+}
+
+/*
+ * Listen with the id of @conn, which is in state NEW and bound. The teardown of
+ * @conn cannot take the id: id_mutex is held.
+ */
+static int smbdr_listener_take_id(struct smbdr_listener *l, struct smbdr_conn *conn)
+{
+	struct rdma_cm_id *id = conn->cm_id;
+	bool lost;
+	int ret;
+
+	smbdr_conn_put_id(conn, NULL);
+	smbdr_listener_hand_over(id, smbdr_listener_event, l);
+	ret = rdma_listen(id, SMBDR_CM_BACKLOG);
+	if (ret) {
+		/* Back to where we were; what was lost meanwhile is not told again. */
+		smbdr_listener_hand_over(id, smbdr_cm_event, conn);
+		smbdr_conn_put_id(conn, id);
+		if (l->lost)
+			smbdr_conn_abort(conn, -ENETDOWN);
+		return ret;
+	}
+
+	spin_lock_bh(&l->lock);
+	lost = l->lost;
+	if (lost)
+		l->closed = true;
+	else
+		l->cm_id = id;
+	spin_unlock_bh(&l->lock);
+	if (lost) {
+		rdma_destroy_id(id);
+		smbdr_listener_drop_all(l);
+	}
+	smbdr_conn_abort(conn, lost ? -ENETDOWN : 0);
+	return lost ? -ENETDOWN : 0;
 }
 
 /**
@@ -278,14 +368,9 @@ int smbdr_listener_create(struct smbdr_conn *conn, const struct smbdr_params *pa
 			  const struct smbdr_conn_ops *ops, void *owner,
 			  struct smbdr_listener **out)
 {
-	struct rdma_cm_id *id = conn->cm_id;
 	struct smbdr_listener *l;
 	int ret;
 
-	if (smbdr_conn_state(conn) != SMBDR_NEW)
-		return smbdr_conn_error(conn) ?: -EINVAL;
-	if (!id)
-		return -EINVAL;
 	l = kzalloc(sizeof(*l), GFP_KERNEL);
 	if (!l)
 		return -ENOMEM;
@@ -300,49 +385,19 @@ int smbdr_listener_create(struct smbdr_conn *conn, const struct smbdr_params *pa
 	l->backlog = max(backlog, 1);
 	l->ops = ops;
 	l->owner = owner;
-	l->cm_id = id;
 
-	/*
-	 * The id changes hands with its handlers locked out, so each event sees
-	 * either owner whole. If the device went away in between, the
-	 * connection was aborted and its teardown owns the id.
-	 */
-	rdma_lock_handler(id);
-	spin_lock_bh(&conn->lock);
-	ret = conn->state == SMBDR_NEW ? 0 : conn->err ?: -ECONNABORTED;
-	if (!ret)
-		conn->cm_id = NULL;
-	spin_unlock_bh(&conn->lock);
-	if (!ret) {
-		id->context = l;
-		id->event_handler = smbdr_listener_event;
-	}
-	rdma_unlock_handler(id);
+	mutex_lock(&conn->id_mutex);
+	if (smbdr_conn_state(conn) != SMBDR_NEW)
+		ret = smbdr_conn_error(conn) ?: -EINVAL;
+	else if (!conn->cm_id)
+		ret = -EINVAL;
+	else
+		ret = smbdr_listener_take_id(l, conn);
+	mutex_unlock(&conn->id_mutex);
 	if (ret)
-		goto free;
-
-	ret = rdma_listen(id, SMBDR_CM_BACKLOG);
-	if (!ret) {
-		smbdr_conn_abort(conn, 0);
+		smbdr_listener_put(l);
+	else
 		*out = l;
-		return 0;
-	}
-
-	/* Back to where we were, unless the device took the id along. */
-	rdma_lock_handler(id);
-	spin_lock_bh(&l->lock);
-	if (l->cm_id == id) {
-		l->cm_id = NULL;
-		id->context = conn;
-		id->event_handler = smbdr_cm_event;
-		spin_lock(&conn->lock);
-		conn->cm_id = id;
-		spin_unlock(&conn->lock);
-	}
-	spin_unlock_bh(&l->lock);
-	rdma_unlock_handler(id);
-free:
-	smbdr_listener_put(l);
 	return ret;
 }
 
@@ -474,27 +529,6 @@ bool smbdr_listener_addr(struct smbdr_listener *l, struct sockaddr_storage *addr
 	}
 	spin_unlock_bh(&l->lock);
 	return ok;
-}
-
-/* One at a time, each with the lock: a child may be on its way to the other list. */
-static void smbdr_listener_drop_all(struct smbdr_listener *l)
-{
-	struct smbdr_conn *conn;
-
-	for (;;) {
-		spin_lock_bh(&l->lock);
-		conn = list_first_entry_or_null(&l->pending, struct smbdr_conn, accept_link) ?:
-		       list_first_entry_or_null(&l->ready, struct smbdr_conn, accept_link);
-		if (conn) {
-			list_del_init(&conn->accept_link);
-			l->count--;
-		}
-		spin_unlock_bh(&l->lock);
-		if (!conn)
-			break;
-		smbdr_conn_abort(conn, -ECONNABORTED);
-		smbdr_conn_put(conn);
-	}
 }
 
 /**

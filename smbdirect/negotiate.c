@@ -70,8 +70,12 @@ static int smbdr_nego_agree(struct smbdr_conn *conn, u16 requested, u16 granted)
 		return ret;
 
 	spin_lock_bh(&conn->lock);
-	smbdr_recv_refill(conn, false, false);
-	if (!conn->credits.posted)
+	/* Nothing may be posted behind the drain, which comes after CLOSING. */
+	if (conn->state != SMBDR_NEGOTIATING)
+		ret = -ECONNABORTED;
+	else
+		smbdr_recv_refill(conn, false, false);
+	if (!ret && !conn->credits.posted)
 		ret = -ENOMEM;
 	spin_unlock_bh(&conn->lock);
 	return ret;
@@ -267,6 +271,8 @@ void smbdr_negotiate_connected(struct smbdr_conn *conn)
 	smbdr_conn_set_state(conn, SMBDR_NEGOTIATING);
 	if (conn->passive)
 		early = conn->nego_len;
+	else if (conn->nego_len)
+		ret = -ECONNABORTED;	/* an answer before the question */
 	else
 		ret = smbdr_nego_post_send(conn, SMBDR_NEGOTIATE_REQ_SIZE);
 	if (ret)

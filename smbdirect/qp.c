@@ -149,6 +149,7 @@ void smbdr_qp_flushed(struct smbdr_conn *conn)
 	if (conn->flushed)
 		return;
 	conn->flushed = true;
+	conn->flush_deadline = jiffies + msecs_to_jiffies(SMBDR_FLUSH_GRACE_MS);
 	smbdr_conn_arm_timer(conn);
 }
 

@@ -27,11 +27,14 @@
 /* Reclaim must not wait for a network file system that waits for us. */
 #define SMBDR_RECV_GFP	(GFP_NOIO | __GFP_NOWARN)
 
+/* What a message costs beside its bytes: a peer may send very many very small ones. */
+#define SMBDR_MSG_COST	256
+
 static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 {
 	u32 buf = READ_ONCE(conn->rcvbuf);
 
-	if (conn->rx_bytes < buf) {
+	if (conn->rx_mem < buf) {
 		conn->rx_throttled = false;
 		return SMBDR_ROOM_OPEN;
 	}
@@ -40,7 +43,7 @@ static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 		conn->rx_throttled = true;
 		smbdr_conn_arm_timer(conn);
 	}
-	return conn->rx_bytes / 2 < buf ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
+	return conn->rx_mem / 2 < buf ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
 }
 
 /* Take in one valid data message. Returns 1 if that completed an upper layer message. */
@@ -75,6 +78,7 @@ static void smbdr_rx_deliver(struct smbdr_conn *conn)
 	list_add_tail(&msg->list, &conn->rx_queue);
 	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes + msg->length);
 	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs + 1);
+	conn->rx_mem += msg->length + SMBDR_MSG_COST;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_FRAME_RCVD);
 	smbdr_stat_add(conn->ns, SMBDR_STAT_BYTES_RCVD, msg->length);
 }
@@ -101,6 +105,9 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		smbdr_qp_completion_error(conn, wc);
 		return;	/* the slot is found again through conn->rx_slots */
 	}
+	/* What follows a message that was not taken in cannot be understood. */
+	if (conn->rx_broken)
+		return;
 	ib_dma_sync_single_for_cpu(conn->pd->device, slot->dma, conn->neg.max_recv_size,
 				   DMA_FROM_DEVICE);
 	ret = smbdr_wire_get_data(slot->data, wc->byte_len, &hdr);
@@ -108,7 +115,9 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	spin_lock_bh(&conn->lock);
 	/* Any message shows that the peer is alive, a bad one included. */
 	conn->last_rx = jiffies;
-	conn->keepalive = SMBDR_KEEPALIVE_NONE;
+	/* But nobody has answered the last question as long as it was not asked. */
+	if (!conn->confirming || conn->keepalive != SMBDR_KEEPALIVE_PENDING)
+		conn->keepalive = SMBDR_KEEPALIVE_NONE;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_RCVD);
 	if (!ret)
 		ret = smbdr_rx_ledger(conn, &hdr);
@@ -122,6 +131,7 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	spin_lock_bh(&conn->lock);
 	list_add(&slot->list, &conn->rx_free);
 	if (ret < 0) {
+		conn->rx_broken = true;
 		if (ret != -ENOMEM) {
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
 			ret = -ECONNABORTED;
@@ -149,17 +159,22 @@ static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
 		list_del(&slot->list);
 		return slot;
 	}
-	slot = kmalloc(sizeof(*slot) + conn->neg.max_recv_size, GFP_ATOMIC | __GFP_NOWARN);
+	slot = kmalloc(sizeof(*slot), GFP_ATOMIC | __GFP_NOWARN);
 	if (!slot)
 		return NULL;
+	slot->data = kmalloc(conn->neg.max_recv_size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!slot->data)
+		goto free;
 	slot->dma = ib_dma_map_single(dev, slot->data, conn->neg.max_recv_size, DMA_FROM_DEVICE);
-	if (ib_dma_mapping_error(dev, slot->dma)) {
-		kfree(slot);
-		return NULL;
-	}
+	if (ib_dma_mapping_error(dev, slot->dma))
+		goto free;
 	slot->cqe.done = smbdr_wc_recv;
 	list_add(&slot->all, &conn->rx_slots);
 	return slot;
+free:
+	kfree(slot->data);
+	kfree(slot);
+	return NULL;
 }
 
 /**
@@ -255,6 +270,7 @@ void smbdr_conn_rx_pop(struct smbdr_conn *conn)
 	list_del(&msg->list);
 	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes - msg->length);
 	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs - 1);
+	conn->rx_mem -= msg->length + SMBDR_MSG_COST;
 	if (conn->rx_throttled)
 		smbdr_tx_pump(conn);
 	spin_unlock_bh(&conn->lock);
@@ -288,6 +304,7 @@ void smbdr_recv_release(struct smbdr_conn *conn)
 	list_for_each_entry_safe(slot, tmp, &conn->rx_slots, all) {
 		ib_dma_unmap_single(conn->pd->device, slot->dma, conn->neg.max_recv_size,
 				    DMA_FROM_DEVICE);
+		kfree(slot->data);
 		kfree(slot);
 	}
 	INIT_LIST_HEAD(&conn->rx_slots);

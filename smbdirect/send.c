@@ -48,7 +48,8 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 		bool was_above = !smbdr_tx_below_half(conn);
 
 		conn->tx_bytes -= msg->length;
-		space = was_above && smbdr_tx_below_half(conn);
+		/* An empty queue is below any limit, one that was lowered since as well. */
+		space = !conn->tx_bytes || (was_above && smbdr_tx_below_half(conn));
 	}
 	if (wc->status == IB_WC_SUCCESS) {
 		smbdr_tx_pump(conn);

@@ -114,20 +114,36 @@ kmemleak_clear() { ! have_kmemleak || echo clear >/sys/kernel/debug/kmemleak; }
 # log_expect REGEX: this run provokes such a line on purpose.
 log_expect() { echo "$1" >>/run/out/log-expected; }
 
-# Without reports of lockdep that are about somebody else and known: siw takes the callback lock of
-# its TCP sockets for reading with softirqs enabled (siw_cm_llp_data_ready and its neighbours),
-# TCP's listener for writing under a lock that softirqs take. A report goes from its line of = signs to the end of its last call trace.
+# Without reports that are about the soft RDMA drivers and known:
+# - siw takes the callback lock of its TCP sockets for reading with softirqs enabled
+#   (siw_cm_llp_data_ready and its neighbours), TCP's listener for writing under a lock that
+#   softirqs take: lockdep.
+# - rxe queues a packet for the responder, whose reference on the queue pair goes with the packet,
+#   and then still uses the queue pair (rxe_resp_queue_pkt): KASAN, and two WARNs of rxe_task.c.
+# A report goes from its first line to the end of a call trace, or of the WARN.
 drop_known_reports() {
 	awk '
-		function flush() { if (n && !known) printf "%s", held; held = ""; n = known = 0 }
-		/\] =+$/ { flush(); n = 1 }
-		!n { print; next }
+		function flush() {
+			if (block && !known) printf "%s", held
+			held = block = ""
+			known = last = rxe = unsafe = 0
+		}
+		/\[ cut here \]/ { flush(); block = "warn" }
+		/\] =+$/ { flush(); block = "report" }
+		!block { print; next }
 		{
 			held = held $0 "\n"
 			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
-			if (/siw_cm_llp_/ && NR - unsafe < 15) known = 1
-			if (/\] Call Trace:/) last = NR
-			else if (last && !/\+0x/) { flush(); last = 0 }
+			if (unsafe && /siw_cm_llp_/ && NR - unsafe < 15) known = 1
+			if (/BUG: KASAN: .* in rxe_sched_task/ || /WARNING: .*\/rxe_task\.c:/) rxe = 1
+			if (rxe && / rxe_resp_queue_pkt\+/) known = 1
+			if (block == "warn") {
+				if (/---\[ end trace/) flush()
+			} else if (/\] Call Trace:/) {
+				last = 1
+			} else if (last && !/\+0x/) {
+				flush()
+			}
 		}
 		END { flush() }'
 }
