@@ -61,7 +61,7 @@ static void moderate(void)
 	exchange(&normal, 65536, 0);
 }
 
-/* C-28: far more fragments than anybody has credits. */
+/* Far more fragments than anybody has credits. */
 static void tiny_fragments(void)
 {
 	exchange(&roomy, 65536, 1);
@@ -76,7 +76,7 @@ static void one_credit(void)
 	exchange(&r, 65536, 0);
 }
 
-/* N-21: messages of 128 bytes, frames of 128 KiB. */
+/* [MS-SMBD] 3.1.5.6: messages of 128 bytes, frames of 128 KiB. */
 static void smallest_messages(void)
 {
 	struct request r = normal;
@@ -97,7 +97,7 @@ static void largest_request(void)
 	exchange(&r, 5000, 0);
 }
 
-/* W-6: the request may be longer than its fields. */
+/* [MS-SMBD] 3.1.5.6: the request may be longer than its fields. */
 static void long_request(void)
 {
 	struct request r = normal;
@@ -106,7 +106,7 @@ static void long_request(void)
 	exchange(&r, 500, 0);
 }
 
-/* N-14: a preferred size below 128 counts as 128. */
+/* [MS-SMBD] 3.1.5.6: a preferred size below 128 counts as 128. */
 static void preferred_zero(void)
 {
 	struct request r = normal;
@@ -121,7 +121,7 @@ static void preferred_zero(void)
 	peer_disconnect();
 }
 
-/* F-13: the first segment only announces, others are empty too. */
+/* [MS-SMBD] 3.1.5.8: the first segment only announces, others are empty too. */
 static void variable_segments(void)
 {
 	static const uint32_t sizes[] = { 0, 100, 0, 1, 0, 0, 200, 699, 0 };
@@ -146,7 +146,7 @@ static void variable_segments(void)
 	peer_disconnect();
 }
 
-/* W-6: padding behind the data. */
+/* [MS-SMBD] 3.1.5.8: padding behind the data. */
 static void padded(void)
 {
 	uint8_t *buf = pattern(500);
@@ -164,7 +164,7 @@ static void padded(void)
 	peer_disconnect();
 }
 
-/* T-8 to T-10: a flagged message is answered, without flag, with a credit. */
+/* [MS-SMBD] 3.1.5.8: a flagged message is answered, without flag, with a credit. */
 static void keepalive(void)
 {
 	const struct msg *m;
@@ -191,7 +191,7 @@ static void refused(const struct request *r)
 	exchange(&normal, 500, 0);
 }
 
-/* N-6 */
+/* [MS-SMBD] 3.1.5.6 */
 static void request_short(void)
 {
 	struct request r = normal;
@@ -200,7 +200,7 @@ static void request_short(void)
 	refused(&r);
 }
 
-/* N-8 */
+/* [MS-SMBD] 3.1.5.6 */
 static void request_credits(void)
 {
 	struct request r = normal;
@@ -209,7 +209,7 @@ static void request_credits(void)
 	refused(&r);
 }
 
-/* N-9 */
+/* [MS-SMBD] 3.1.5.6 */
 static void request_maxrecv(void)
 {
 	struct request r = normal;
@@ -218,7 +218,7 @@ static void request_maxrecv(void)
 	refused(&r);
 }
 
-/* N-10 */
+/* [MS-SMBD] 3.1.5.6 */
 static void request_maxfrag(void)
 {
 	struct request r = normal;
@@ -227,7 +227,7 @@ static void request_maxfrag(void)
 	refused(&r);
 }
 
-/* N-7, N-27 */
+/* [MS-SMBD] 3.1.5.6 */
 static void request_version(void)
 {
 	struct request r = normal;
@@ -245,7 +245,7 @@ static void request_version(void)
 	exchange(&normal, 500, 0);
 }
 
-/* T-2: nobody waits for a request for ever. */
+/* [MS-SMBD] 3.1.7.2: nobody waits for a request for ever. */
 static void request_never(void)
 {
 	peer_connect(peer_addr, peer_port);
@@ -272,19 +272,19 @@ static void bad_data(const struct data *d)
 
 #define BAD(name, ...) static void name(void) { bad_data(&(struct data) { __VA_ARGS__ }); }
 
-BAD(data_short, .requested = 10, .granted = 10, .wirelen = 19)			/* F-3a */
-BAD(data_credits, .requested = 0, .granted = 10)				/* F-3 */
-BAD(data_offset_23, .requested = 10, .offset = 23, .datalen = 500)		/* F-4 */
-BAD(data_offset_25, .requested = 10, .offset = 25, .datalen = 500)		/* F-4 */
-BAD(data_offset_32, .requested = 10, .offset = 32, .datalen = 500, .wirelen = 524) /* F-5 */
-BAD(data_length, .requested = 10, .offset = 24, .datalen = 501, .wirelen = 524)	/* F-5 */
-BAD(data_remaining, .requested = 10, .remaining = 16777217)			/* F-6 */
-BAD(data_remaining_max, .requested = 10, .remaining = 0xffffffff)		/* F-6 */
+BAD(data_short, .requested = 10, .granted = 10, .wirelen = 19)
+BAD(data_credits, .requested = 0, .granted = 10)
+BAD(data_offset_23, .requested = 10, .offset = 23, .datalen = 500)
+BAD(data_offset_25, .requested = 10, .offset = 25, .datalen = 500)
+BAD(data_offset_32, .requested = 10, .offset = 32, .datalen = 500, .wirelen = 524)
+BAD(data_length, .requested = 10, .offset = 24, .datalen = 501, .wirelen = 524)
+BAD(data_remaining, .requested = 10, .remaining = 16777217)
+BAD(data_remaining_max, .requested = 10, .remaining = 0xffffffff)
 BAD(data_remaining_wrap, .requested = 10, .remaining = 0xffffff00, .offset = 24,
-    .datalen = 500)								/* F-6 */
-BAD(data_oversize, .requested = 10, .offset = 24, .datalen = 1024 - 23)		/* F-7 */
+    .datalen = 500)
+BAD(data_oversize, .requested = 10, .offset = 24, .datalen = 1024 - 23)
 
-/* F-4, F-5 with numbers that no message could have. */
+/* The same with numbers that no message could have. */
 static void wild_data(uint32_t offset, uint32_t datalen)
 {
 	uint8_t b[524] = { 10, 0, 10 };
@@ -311,7 +311,7 @@ static void data_length_max(void)
 	wild_data(24, 0xffffffe8);
 }
 
-/* A second segment that does not fit the first: F-10, F-15. */
+/* A second segment that does not fit the first. */
 static void second(uint32_t remaining, uint32_t offset, uint32_t datalen)
 {
 	uint8_t *buf = pattern(1000);
