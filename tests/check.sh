@@ -56,6 +56,7 @@ fi
 [ ! -e tests/unit/Makefile ] || step 'unit tests' make -s -C tests/unit check
 [ ! -e tests/fuzz/Makefile ] || step fuzz make -s -C tests/fuzz check
 [ ! -e Kbuild ] || step "compile for $oldest" tests/vm/modules.sh headers "$oldest"
+[ ! -e tests/intree.sh ] || step 'in a kernel tree' tests/intree.sh
 while IFS=': ' read -r flavour groups; do
 	[ -n "$flavour" ] || continue
 	# shellcheck disable=SC2086 # a list
