@@ -244,6 +244,14 @@ static const struct smbdr_conn_ops smbdr_sk_listen_ops = {
 
 /* ----- endpoints ----- */
 
+/* For those who look without the socket lock. */
+static void smbdr_sk_set_conn(struct smbdr_sock *ssk, struct smbdr_conn *conn)
+{
+	spin_lock_bh(&ssk->up_lock);
+	ssk->conn = conn;
+	spin_unlock_bh(&ssk->up_lock);
+}
+
 /* Let go of the endpoint, which ends as the caller has asked it to. */
 static void smbdr_sk_detach(struct smbdr_sock *ssk)
 {
@@ -252,13 +260,13 @@ static void smbdr_sk_detach(struct smbdr_sock *ssk)
 	if (!conn)
 		return;
 	smbdr_conn_set_owner(conn, NULL, NULL);
-	ssk->conn = NULL;
+	smbdr_sk_set_conn(ssk, NULL);
 	smbdr_conn_put(conn);
 }
 
 static void smbdr_sk_attach(struct sock *sk, struct smbdr_conn *conn)
 {
-	smbdr_sk(sk)->conn = conn;
+	smbdr_sk_set_conn(smbdr_sk(sk), conn);
 	smbdr_sk_sync_buffers(sk);
 	smbdr_conn_set_owner(conn, &smbdr_sk_conn_ops, sk);
 }

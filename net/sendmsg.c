@@ -121,16 +121,21 @@ static int smbdr_tx_take_body(struct sock *sk, struct iov_iter *from)
 	got = smbdr_msg_fill(ssk->tx_msg, from, n, sk->sk_allocation);
 	if (got <= 0 || !smbdr_frame_tx_body(&ssk->tx, got))
 		return got;
+	ssk->tx_msg->invalidate_rkey = ssk->tx_token;
+	ssk->tx_msg->has_invalidate = ssk->tx_has_token;
 	err = smbdr_conn_send(ssk->conn, ssk->tx_msg);
 	if (err)
 		smbdr_msg_free(ssk->tx_msg);
 	ssk->tx_msg = NULL;
+	ssk->tx_has_token = false;
 	return err ?: got;
 }
 
-static int smbdr_tx_check_msg(struct msghdr *msg)
+/* Flags and control messages. 1 if there is a token to invalidate, 0 if not, or an errno. */
+static int smbdr_tx_check_msg(struct msghdr *msg, size_t len, u32 *token)
 {
 	struct cmsghdr *cmsg;
+	int found = 0;
 
 	if (msg->msg_flags & MSG_OOB)
 		return -EOPNOTSUPP;
@@ -139,10 +144,17 @@ static int smbdr_tx_check_msg(struct msghdr *msg)
 	if (!msg->msg_controllen)
 		return 0;
 	for_each_cmsghdr(cmsg, msg) {
-		if (!CMSG_OK(msg, cmsg) || cmsg->cmsg_level == SOL_SMBDIRECT)
+		if (!CMSG_OK(msg, cmsg))
 			return -EINVAL;
+		if (cmsg->cmsg_level != SOL_SMBDIRECT)
+			continue;
+		if (cmsg->cmsg_type != SMBDIRECT_CMSG_INVALIDATE || found || !len ||
+		    cmsg->cmsg_len != CMSG_LEN(sizeof(*token)))
+			return -EINVAL;
+		memcpy(token, CMSG_DATA(cmsg), sizeof(*token));
+		found = 1;
 	}
-	return 0;
+	return found;
 }
 
 /**
@@ -155,7 +167,8 @@ static int smbdr_tx_check_msg(struct msghdr *msg)
  *
  * Return: bytes taken, which may be fewer than @len; -EMSGSIZE for a frame that the
  * peer does not take, before any byte of it is taken in this call; -EINVAL for
- * a header that is none or a control message that is not known; -EAGAIN,
+ * a header that is none, or a control message that is not known or one too many;
+ * -EAGAIN,
  * -ENOTCONN, -EPIPE, -EINTR, -ERESTARTSYS, -ENOMEM, -EFAULT, -EOPNOTSUPP for
  * MSG_OOB, or what ended the connection.
  */
@@ -165,13 +178,14 @@ int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 	struct smbdirect_info info;
 	size_t copied = 0;
-	bool have_info = false;
+	bool have_info = false, token_set = false;
+	int ret, has_token;
+	u32 token = 0;
 	long timeo;
-	int ret;
 
-	ret = smbdr_tx_check_msg(msg);
-	if (ret)
-		return ret;
+	has_token = smbdr_tx_check_msg(msg, len, &token);
+	if (has_token < 0)
+		return has_token;
 	lock_sock(sk);
 	timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	smbdr_sk_sync_buffers(sk);
@@ -190,6 +204,15 @@ int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 			smbdr_conn_info(ssk->conn, &info);
 			have_info = true;
 		}
+		/* The frame that the first byte belongs to gets it. */
+		if (has_token && !copied) {
+			ret = ssk->tx_has_token ? -EINVAL : 0;
+			if (ret)
+				break;
+			ssk->tx_token = token;
+			ssk->tx_has_token = true;
+			token_set = true;
+		}
 		if (smbdr_frame_tx_hdr_missing(&ssk->tx))
 			ret = smbdr_tx_take_hdr(ssk, &msg->msg_iter,
 						min_t(u32, info.max_fragmented_send_size,
@@ -201,6 +224,9 @@ int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 		copied += ret;
 		ret = 0;
 	}
+	/* No byte of it was taken, so the next call may try again. */
+	if (token_set && !copied)
+		ssk->tx_has_token = false;
 	if (copied)
 		ret = copied;
 	else if (ret == -EPIPE)

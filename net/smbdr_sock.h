@@ -22,11 +22,14 @@
  * @inet: first, so that inet_sk() works
  * @bind_mutex: serialises bind, connect and listen around the calls of the
  *	core that must not be made under the socket lock; taken before it
- * @conn: the endpoint, from bind or connect on; under the socket lock
+ * @conn: the endpoint, from bind or connect on; under the socket lock, and
+ *	written under @up_lock too
  * @listener: after listen; under the socket lock
  * @params: what SOL_SMBDIRECT options chose
  * @tx: where a writer is in its frame
  * @tx_msg: the body of that frame
+ * @tx_token: key to invalidate with that frame
+ * @tx_has_token: @tx_token is valid
  * @rx: where a reader is in its frame
  * @local: our address, once known
  * @peer: the peer's address, once known
@@ -48,6 +51,8 @@ struct smbdr_sock {
 	struct smbdr_params params;
 	struct smbdr_frame_tx tx;
 	struct smbdr_msg *tx_msg;
+	u32 tx_token;
+	bool tx_has_token;
 	struct smbdr_frame_rx rx;
 	struct sockaddr_storage local;
 	struct sockaddr_storage peer;

@@ -185,6 +185,7 @@ void smbdr_conn_abort_locked(struct smbdr_conn *conn, int err)
 		return;
 	WRITE_ONCE(conn->err, err);
 	smbdr_conn_set_state(conn, SMBDR_CLOSING);
+	smbdr_mr_abort(conn);
 	queue_work(smbdr_wq, &conn->work);
 }
 
@@ -215,7 +216,8 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
  */
 void smbdr_conn_check_drained(struct smbdr_conn *conn)
 {
-	if (conn->state != SMBDR_ESTABLISHED || !conn->shutting_down || conn->tx_bytes)
+	if (conn->state != SMBDR_ESTABLISHED || !conn->shutting_down || conn->tx_bytes ||
+	    !smbdr_rw_idle(conn))
 		return;
 	if (conn->iwarp && !conn->confirming) {
 		conn->confirming = true;
@@ -415,6 +417,9 @@ static void smbdr_conn_teardown(struct work_struct *work)
 	if (conn->qp)
 		rdma_disconnect(id);
 	smbdr_qp_drain(conn);
+	smbdr_mr_kill(conn);
+	smbdr_rw_release(conn);
+	smbdr_mr_release(conn);
 	smbdr_send_release(conn);
 	smbdr_recv_release(conn);
 	smbdr_negotiate_release(conn);
@@ -462,6 +467,16 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	INIT_LIST_HEAD(&conn->rx_slots);
 	INIT_LIST_HEAD(&conn->rx_free);
 	INIT_LIST_HEAD(&conn->rx_queue);
+	init_rwsem(&conn->rdma_sem);
+	INIT_LIST_HEAD(&conn->mrs);
+	INIT_LIST_HEAD(&conn->mr_free);
+	INIT_LIST_HEAD(&conn->mr_retiring);
+	INIT_LIST_HEAD(&conn->mr_waiters);
+	INIT_LIST_HEAD(&conn->mr_bufs);
+	INIT_LIST_HEAD(&conn->rw_free);
+	INIT_LIST_HEAD(&conn->rw_queue);
+	INIT_LIST_HEAD(&conn->rw_posted);
+	INIT_LIST_HEAD(&conn->rw_mrs);
 	INIT_LIST_HEAD(&conn->accept_link);
 	INIT_WORK(&conn->work, smbdr_conn_teardown);
 	INIT_DELAYED_WORK(&conn->timer, smbdr_conn_timer);

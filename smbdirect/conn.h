@@ -9,6 +9,7 @@
  */
 #include <linux/list.h>
 #include <linux/types.h>
+#include <net/smbdirect.h>
 #include <uapi/linux/smbdirect.h>
 #include "params.h"
 
@@ -188,6 +189,17 @@ void smbdr_conn_rx_pop(struct smbdr_conn *conn);
 u32 smbdr_conn_rx_queued(const struct smbdr_conn *conn, u32 *msgs);
 
 /*
+ * RDMA, see <net/smbdirect.h>. register and submit may sleep for memory, register
+ * also in line for regions; deregister sleeps until no access is possible. None
+ * of them needs the socket lock.
+ */
+struct smbdr_kern_mr *smbdr_mr_register(struct smbdr_conn *conn, struct iov_iter *iter,
+					enum smbdr_kern_access access);
+const struct smbdr_kern_desc *smbdr_mr_descs(const struct smbdr_kern_mr *buf, u32 *nr);
+void smbdr_mr_deregister(struct smbdr_kern_mr *buf);
+int smbdr_rw_submit(struct smbdr_conn *conn, const struct smbdr_kern_rdma *req);
+
+/*
  * Listeners. listen takes the address binding of @conn over, which is CLOSED
  * after that (on error it is untouched). [cm] data_ready is called when a
  * connection waits to be accepted, state_change when the listener died
@@ -230,6 +242,13 @@ enum smbdr_stat {
 	SMBDR_STAT_CREDIT_STALLS,	/* times data waited for a send credit */
 	SMBDR_STAT_RX_THROTTLED,	/* times the reader was too slow */
 	SMBDR_STAT_BACKLOG_DROPS,	/* arrivals refused by a full backlog */
+	SMBDR_STAT_MR_REGISTERED,	/* memory regions registered for the peer */
+	SMBDR_STAT_MR_INV_LOCAL,	/* of these: invalidated by us */
+	SMBDR_STAT_MR_INV_REMOTE,	/* of these: invalidated by the peer */
+	SMBDR_STAT_RDMA_READS,		/* transfers completed */
+	SMBDR_STAT_RDMA_WRITES,
+	SMBDR_STAT_RDMA_READ_BYTES,
+	SMBDR_STAT_RDMA_WRITE_BYTES,
 	SMBDR_STAT_MAX
 };
 

@@ -11,6 +11,8 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -65,11 +67,71 @@ struct smbdr_recv_slot {
  * @cqe: completion, smbdr_wc_send()
  * @list: in conn->tx_free while idle
  * @msg: message whose last fragment this is, freed on completion
+ * @seq: conn->sq_posted when it was posted
  */
 struct smbdr_send_slot {
 	struct ib_cqe cqe;
 	struct list_head list;
 	struct smbdr_msg *msg;
+	u64 seq;
+};
+
+/**
+ * struct smbdr_sgl - memory of a caller, mapped for the device
+ * @sg: pieces within a page each; NULL if not mapped
+ * @orig_nents: their number
+ * @nents: their number as the device sees them
+ * @dir: what the device does
+ */
+struct smbdr_sgl {
+	struct scatterlist *sg;
+	u32 orig_nents;
+	u32 nents;
+	enum dma_data_direction dir;
+};
+
+/**
+ * enum smbdr_mr_state - a memory region of a registered buffer
+ * @SMBDR_MR_FREE: of none
+ * @SMBDR_MR_ACTIVE: registered
+ * @SMBDR_MR_INVALIDATING: we are invalidating it
+ * @SMBDR_MR_INVALID: invalidated, by the peer or by us
+ */
+enum smbdr_mr_state {
+	SMBDR_MR_FREE,
+	SMBDR_MR_ACTIVE,
+	SMBDR_MR_INVALIDATING,
+	SMBDR_MR_INVALID,
+};
+
+/**
+ * struct smbdr_mr - a memory region
+ * @all: in conn->mrs, always
+ * @list: where it is: free, retiring, or with a buffer; under conn->lock
+ * @mr: what the device calls it
+ * @pages: the most pieces that it takes
+ * @state: enum smbdr_mr_state; under conn->lock
+ * @buf: buffer that it belongs to, or NULL
+ * @reg: work request that registers it
+ * @inv: work request that invalidates it
+ * @reg_cqe: completion of @reg, if it fails
+ * @inv_cqe: completion of @inv
+ * @reg_seq: conn->sq_posted when @reg was posted
+ * @inv_seq: conn->sq_posted when @inv was posted
+ */
+struct smbdr_mr {
+	struct list_head all;
+	struct list_head list;
+	struct ib_mr *mr;
+	u32 pages;
+	enum smbdr_mr_state state;
+	struct smbdr_kern_mr *buf;
+	struct ib_reg_wr reg;
+	struct ib_send_wr inv;
+	struct ib_cqe reg_cqe;
+	struct ib_cqe inv_cqe;
+	u64 reg_seq;
+	u64 inv_seq;
 };
 
 /**
@@ -152,6 +214,26 @@ struct smbdr_ns {
  * @reasm: reassembly; owned by the completion handler, one at a time
  * @rx_msg: the message in the making, likewise
  * @rx_broken: nothing more is taken in after an error, likewise
+ * @rdma_sem: held for reading by callers that use the device; waited for by
+ *	the teardown; outside of @lock
+ * @sq_posted: counts what is posted to the send queue and matters to @mr_retiring;
+ *	this and all below up to @rw_reads under @lock
+ * @sq_retired: the part of it that is known to be through
+ * @mrs: all struct smbdr_mr
+ * @mr_free: those of them for buffers that are free
+ * @mr_nr_free: their number
+ * @mr_total: those for buffers, made or about to be
+ * @mr_retiring: free, but the request that registered them may be on its way yet
+ * @mr_waiters: struct smbdr_mr_waiter, first come, first served
+ * @mr_bufs: struct smbdr_kern_mr
+ * @rw_area: what transfers need, NULL until the first one
+ * @rw_free: idle struct smbdr_rw_slot
+ * @rw_queue: struct smbdr_rw with something to post
+ * @rw_posted: struct smbdr_rw that only wait for completions
+ * @rw_mrs: idle regions for iWARP reads
+ * @rw_nr_mrs: their number, idle or not
+ * @rw_wrs: work requests of transfers in the send queue
+ * @rw_reads: reads among them
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls, never NULL
  * @owner: their argument
@@ -226,6 +308,25 @@ struct smbdr_conn {
 	struct smbdr_msg *rx_msg;
 	bool rx_broken;
 
+	struct rw_semaphore rdma_sem;	/* see above */
+	u64 sq_posted;
+	u64 sq_retired;
+	struct list_head mrs;
+	struct list_head mr_free;
+	u32 mr_nr_free;
+	u32 mr_total;
+	struct list_head mr_retiring;
+	struct list_head mr_waiters;
+	struct list_head mr_bufs;
+	struct smbdr_rw_area *rw_area;
+	struct list_head rw_free;
+	struct list_head rw_queue;
+	struct list_head rw_posted;
+	struct list_head rw_mrs;
+	u32 rw_nr_mrs;
+	u32 rw_wrs;
+	u32 rw_reads;
+
 	rwlock_t owner_lock;
 	const struct smbdr_conn_ops *ops;
 	void *owner;
@@ -246,6 +347,16 @@ static inline void smbdr_stat_add(struct smbdr_ns *ns, enum smbdr_stat s, u64 n)
 static inline void smbdr_stat_inc(struct smbdr_ns *ns, enum smbdr_stat s)
 {
 	atomic64_inc(&ns->stats[s]);
+}
+
+/* May a caller use RDMA now? 0 or a negative errno. conn->lock held. */
+static inline int smbdr_conn_may_rdma(const struct smbdr_conn *conn)
+{
+	if (conn->state < SMBDR_ESTABLISHED)
+		return -ENOTCONN;
+	if (conn->state > SMBDR_ESTABLISHED || conn->shutting_down || conn->flushed)
+		return -EPIPE;
+	return 0;
 }
 
 extern struct workqueue_struct *smbdr_wq;
@@ -292,6 +403,7 @@ int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_drain(struct smbdr_conn *conn);
 void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_flushed(struct smbdr_conn *conn);
+int smbdr_qp_wc_errno(enum ib_wc_status status);
 void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc);
 
 /* send.c */
@@ -307,5 +419,26 @@ void smbdr_recv_release(struct smbdr_conn *conn);
 int smbdr_msg_append(struct smbdr_msg *msg, const void *data, u32 len, gfp_t gfp);
 int smbdr_msg_map(struct smbdr_chunk *chunk, struct ib_device *dev);
 void smbdr_msg_unmap(struct smbdr_msg *msg, struct ib_device *dev);
+
+/* sgl.c */
+int smbdr_sgl_check(const struct iov_iter *iter, bool source);
+int smbdr_sgl_map(struct smbdr_sgl *sgl, struct ib_device *dev, struct iov_iter *iter,
+		  enum dma_data_direction dir);
+void smbdr_sgl_unmap(struct smbdr_sgl *sgl, struct ib_device *dev);
+
+/* mr.c */
+struct smbdr_mr *smbdr_mr_create(struct smbdr_conn *conn);
+void smbdr_mr_destroy(struct smbdr_conn *conn, struct smbdr_mr *mr);
+int smbdr_mr_map(struct smbdr_mr *mr, struct scatterlist *sg, u32 nents, u32 *off, int access);
+bool smbdr_mr_remote_inv(struct smbdr_conn *conn, u32 rkey);
+void smbdr_mr_abort(struct smbdr_conn *conn);
+void smbdr_mr_kill(struct smbdr_conn *conn);
+void smbdr_mr_release(struct smbdr_conn *conn);
+void smbdr_sq_retire(struct smbdr_conn *conn, u64 seq);
+
+/* rw.c */
+void smbdr_rw_pump(struct smbdr_conn *conn);
+bool smbdr_rw_idle(const struct smbdr_conn *conn);
+void smbdr_rw_release(struct smbdr_conn *conn);
 
 #endif /* SMBDR_INTERNAL_H */

@@ -196,19 +196,23 @@ static void smbdr_wc_nego_recv(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_conn *conn = cq->cq_context;
 	bool process;
+	u32 len;
 
 	if (wc->status != IB_WC_SUCCESS) {
 		smbdr_qp_completion_error(conn, wc);
 		return;
 	}
+	/* No other operation than a plain send has put anything into the buffer. */
+	len = wc->opcode == IB_WC_RECV && !(wc->wc_flags & IB_WC_WITH_INVALIDATE) ?
+		wc->byte_len : 0;
 	spin_lock_bh(&conn->lock);
 	process = conn->state == SMBDR_NEGOTIATING;
 	/* Not zero even for an empty message, which is as bad as a short one. */
 	if (conn->state == SMBDR_CONNECTING)
-		conn->nego_len = wc->byte_len ?: 1;
+		conn->nego_len = len ?: 1;
 	spin_unlock_bh(&conn->lock);
 	if (process)
-		smbdr_nego_process(conn, wc->byte_len);
+		smbdr_nego_process(conn, len);
 }
 
 /**

@@ -48,6 +48,10 @@
 #define SMBDR_SEND_HEADROOM		2
 /* Fewer sends in flight than this do not make a usable connection. */
 #define SMBDR_MIN_SQ_SLOTS		4
+/* An iWARP read takes two. */
+#define SMBDR_MIN_RW_WRS		2
+/* These, and one memory region. */
+#define SMBDR_MIN_SQ_WRS		(SMBDR_MIN_SQ_SLOTS + SMBDR_MIN_RW_WRS + 2)
 /* The header, and the payload. */
 #define SMBDR_MIN_SEND_SGE		2
 
@@ -356,8 +360,8 @@ void smbdr_params_match_depths(struct smbdr_depths *d, u32 peer_ird, u32 peer_or
  * @lim: what the device can do
  * @s: filled on success, untouched otherwise
  *
- * A small device gets a connection with fewer sends in flight and fewer
- * credits rather than none.
+ * A small device gets a connection with fewer sends, transfers and memory
+ * regions and fewer credits rather than none.
  *
  * Context: any.
  *
@@ -368,19 +372,28 @@ int smbdr_params_sizing(const struct smbdr_params *p, const struct smbdr_limits 
 {
 	const u32 send_extra = SMBDR_EXTRA_WR + SMBDR_SEND_HEADROOM;
 	const u32 recv_extra = SMBDR_EXTRA_WR + SMBDR_CREDITS_SPARE;
+	/* A region is registered and invalidated by a work request each. */
+	const u32 full = SMBDR_SQ_SLOTS + SMBDR_RW_WRS + 2 * SMBDR_MAX_MRS;
 	/* Each work request may leave one completion. */
 	u32 depth = min(lim->max_qp_wr, lim->max_cqe);
+	u32 spare;
 
-	if (depth < send_extra + SMBDR_MIN_SQ_SLOTS || depth < recv_extra + 1 ||
-	    lim->max_sge < SMBDR_MIN_SEND_SGE)
+	if (depth < send_extra + SMBDR_MIN_SQ_WRS || depth < recv_extra + 1 ||
+	    lim->max_sge < SMBDR_MIN_SEND_SGE || !lim->max_reg_pages)
 		return -EINVAL;
 
-	s->sq_slots = min_t(u32, SMBDR_SQ_SLOTS, depth - send_extra);
-	s->max_send_wr = s->sq_slots + send_extra;
+	/* A device that has less gets the same shares of it. */
+	spare = min(depth - send_extra, full);
+	s->sq_slots = max_t(u32, spare * SMBDR_SQ_SLOTS / full, SMBDR_MIN_SQ_SLOTS);
+	s->rw_wrs = max_t(u32, spare * SMBDR_RW_WRS / full, SMBDR_MIN_RW_WRS);
+	s->max_mrs = (spare - s->sq_slots - s->rw_wrs) / 2;
+	s->max_send_wr = s->sq_slots + s->rw_wrs + 2 * s->max_mrs + send_extra;
 	s->recv_credits = min_t(u32, p->recv_credits, depth - recv_extra);
 	s->max_recv_wr = s->recv_credits + recv_extra;
 	s->send_cqe = s->max_send_wr;
 	s->recv_cqe = s->max_recv_wr;
 	s->max_send_sge = min_t(u32, SMBDR_SEND_SGE, lim->max_sge);
+	s->max_read_sge = clamp_t(u32, lim->max_sge_rd, 1, s->max_send_sge);
+	s->mr_pages = min_t(u32, SMBDR_MR_PAGES, lim->max_reg_pages);
 	return 0;
 }

@@ -72,6 +72,8 @@ struct smbdr_depths {
  * @max_sge: scatter/gather entries in one send
  * @max_qp_rd_atom: RDMA reads a QP can serve
  * @max_qp_init_rd_atom: RDMA reads a QP can have in flight
+ * @max_sge_rd: scatter/gather entries in one RDMA read
+ * @max_reg_pages: pages in one memory region
  */
 struct smbdr_limits {
 	u32 max_qp_wr;
@@ -79,6 +81,8 @@ struct smbdr_limits {
 	u32 max_sge;
 	u32 max_qp_rd_atom;
 	u32 max_qp_init_rd_atom;
+	u32 max_sge_rd;
+	u32 max_reg_pages;
 };
 
 /**
@@ -88,7 +92,11 @@ struct smbdr_limits {
  * @max_recv_wr: receive queue size, drain and negotiate included
  * @send_cqe: entries of the send completion queue
  * @recv_cqe: entries of the receive completion queue
- * @max_send_sge: scatter/gather entries per send, header included
+ * @max_send_sge: scatter/gather entries per send, header included, or RDMA write
+ * @max_read_sge: scatter/gather entries per RDMA read
+ * @rw_wrs: work requests of RDMA transfers that may be posted at once
+ * @max_mrs: memory regions for the peer; each has two work requests
+ * @mr_pages: pages in one of them
  * @recv_credits: ReceiveCreditMax that these queues allow
  */
 struct smbdr_sizing {
@@ -98,13 +106,27 @@ struct smbdr_sizing {
 	u32 send_cqe;
 	u32 recv_cqe;
 	u32 max_send_sge;
+	u32 max_read_sge;
+	u32 rw_wrs;
+	u32 max_mrs;
+	u32 mr_pages;
 	u16 recv_credits;
 };
 
 /* Sends in flight on one connection by default: 64 x 8 KiB keeps a fast link busy. */
 #define SMBDR_SQ_SLOTS		64
-/* Header and a payload that crosses from one buffer into the next. */
-#define SMBDR_SEND_SGE		3
+/* A header and a payload that crosses from one buffer into the next, or seven pages. */
+#define SMBDR_SEND_SGE		8
+/* RDMA work requests in flight: 64 x 8 pages are 2 MiB. */
+#define SMBDR_RW_WRS		64
+/* Chains of them; a chain of iWARP has two. */
+#define SMBDR_RW_SLOTS		32
+/* Regions for iWARP reads in flight. */
+#define SMBDR_RW_SINKS		16
+/* Memory regions for the peer: five times 8 MiB where a region is 256 pages. */
+#define SMBDR_MAX_MRS		48
+/* No region is larger: 2 MiB are few enough keys, and the page lists stay small. */
+#define SMBDR_MR_PAGES		512
 
 void smbdr_params_init(struct smbdr_params *p);
 /* -EINVAL if a member is outside of the range documented in uapi/linux/smbdirect.h. */

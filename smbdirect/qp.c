@@ -29,6 +29,8 @@ static void smbdr_qp_limits(const struct ib_device *dev, struct smbdr_limits *li
 	lim->max_sge = max(a->max_send_sge, 0);
 	lim->max_qp_rd_atom = max(a->max_qp_rd_atom, 0);
 	lim->max_qp_init_rd_atom = max(a->max_qp_init_rd_atom, 0);
+	lim->max_sge_rd = max(a->max_sge_rd, 0);
+	lim->max_reg_pages = a->max_fast_reg_page_list_len;
 }
 
 /**
@@ -154,6 +156,31 @@ void smbdr_qp_flushed(struct smbdr_conn *conn)
 }
 
 /**
+ * smbdr_qp_wc_errno - what a failed work request means
+ * @status: of its completion
+ *
+ * Return: negative errno; 0 for a flush, which says nothing of the reason.
+ */
+int smbdr_qp_wc_errno(enum ib_wc_status status)
+{
+	switch (status) {
+	case IB_WC_WR_FLUSH_ERR:
+		return 0;
+	case IB_WC_RETRY_EXC_ERR:
+	case IB_WC_RESP_TIMEOUT_ERR:
+		return -ETIMEDOUT;
+	case IB_WC_LOC_LEN_ERR:
+		return -ECONNABORTED;
+	case IB_WC_REM_ACCESS_ERR:
+	case IB_WC_REM_INV_REQ_ERR:
+	case IB_WC_REM_OP_ERR:
+		return -EREMOTEIO;
+	default:
+		return -ECONNRESET;
+	}
+}
+
+/**
  * smbdr_qp_completion_error - a work request failed
  * @conn: the connection
  * @wc: the completion; only status and cqe are valid
@@ -162,26 +189,17 @@ void smbdr_qp_flushed(struct smbdr_conn *conn)
  */
 void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc)
 {
-	int err;
+	int err = smbdr_qp_wc_errno(wc->status);
 
 	trace_smbdr_wc_error(conn, wc->status);
-	switch (wc->status) {
-	case IB_WC_WR_FLUSH_ERR:
-		spin_lock_bh(&conn->lock);
-		smbdr_qp_flushed(conn);
-		spin_unlock_bh(&conn->lock);
+	if (err) {
+		/* A message longer than a receive takes is the peer's doing. */
+		if (wc->status == IB_WC_LOC_LEN_ERR)
+			smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
+		smbdr_conn_abort(conn, err);
 		return;
-	case IB_WC_RETRY_EXC_ERR:
-	case IB_WC_RESP_TIMEOUT_ERR:
-		err = -ETIMEDOUT;
-		break;
-	case IB_WC_LOC_LEN_ERR:
-		smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
-		err = -ECONNABORTED;
-		break;
-	default:
-		err = -ECONNRESET;
-		break;
 	}
-	smbdr_conn_abort(conn, err);
+	spin_lock_bh(&conn->lock);
+	smbdr_qp_flushed(conn);
+	spin_unlock_bh(&conn->lock);
 }

@@ -110,7 +110,9 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		return;
 	ib_dma_sync_single_for_cpu(conn->pd->device, slot->dma, conn->neg.max_recv_size,
 				   DMA_FROM_DEVICE);
-	ret = smbdr_wire_get_data(slot->data, wc->byte_len, &hdr);
+	/* An RDMA write with immediate data has a length, but put nothing into the slot. */
+	ret = wc->opcode == IB_WC_RECV ?
+		smbdr_wire_get_data(slot->data, wc->byte_len, &hdr) : -EBADMSG;
 
 	spin_lock_bh(&conn->lock);
 	/* Any message shows that the peer is alive, a bad one included. */
@@ -119,6 +121,9 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	if (!conn->confirming || conn->keepalive != SMBDR_KEEPALIVE_PENDING)
 		conn->keepalive = SMBDR_KEEPALIVE_NONE;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_RCVD);
+	if (!ret && wc->wc_flags & IB_WC_WITH_INVALIDATE &&
+	    !smbdr_mr_remote_inv(conn, wc->ex.invalidate_rkey))
+		ret = -EBADMSG;
 	if (!ret)
 		ret = smbdr_rx_ledger(conn, &hdr);
 	spin_unlock_bh(&conn->lock);

@@ -52,6 +52,7 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 		space = !conn->tx_bytes || (was_above && smbdr_tx_below_half(conn));
 	}
 	if (wc->status == IB_WC_SUCCESS) {
+		smbdr_sq_retire(conn, slot->seq);
 		smbdr_tx_pump(conn);
 		smbdr_conn_check_drained(conn);
 	}
@@ -150,6 +151,11 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 	wr.sg_list = sge;
 	wr.num_sge = 1 + nr;
 	wr.opcode = IB_WR_SEND;
+	/* [MS-SMBD] 3.1.5.4: with one of the fragments. The last: then all is there. */
+	if (msg && msg->has_invalidate && !hdr.remaining_length) {
+		wr.opcode = IB_WR_SEND_WITH_INV;
+		wr.ex.invalidate_rkey = msg->invalidate_rkey;
+	}
 	wr.send_flags = IB_SEND_SIGNALED;
 
 	trace_smbdr_send(conn, &hdr);
@@ -159,6 +165,7 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 	}
 
 	list_del(&slot->list);
+	slot->seq = conn->sq_posted;
 	conn->tx_posted++;
 	conn->last_tx = jiffies;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_SENT);

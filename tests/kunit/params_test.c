@@ -371,21 +371,22 @@ static const struct params_sizing_case {
 	u32 wr, cqe, sge;
 	u16 credits;
 	int ret;
-	u32 slots, sends, recvs, recv_credits;
+	u32 slots, rw, mrs, sends, recvs, recv_credits;
 } params_sizings[] = {
-	{ "large", 16384, 65536, 32, 255, 0, 64, 68, 260, 255 },
-	{ "huge", 0xffffffff, 0xffffffff, 0xffffffff, 255, 0, 64, 68, 260, 255 },
-	{ "one credit", 16384, 65536, 32, 1, 0, 64, 68, 6, 1 },
-	{ "just enough", 260, 260, 3, 255, 0, 64, 68, 260, 255 },
-	{ "one credit short", 259, 260, 3, 255, 0, 64, 68, 259, 254 },
-	{ "completions short", 16384, 259, 3, 255, 0, 64, 68, 259, 254 },
-	{ "128", 128, 128, 3, 255, 0, 64, 68, 128, 123 },
-	{ "sends short", 67, 67, 3, 255, 0, 63, 67, 67, 62 },
-	{ "16", 16, 16, 3, 255, 0, 12, 16, 16, 11 },
-	{ "least", 8, 8, 2, 255, 0, 4, 8, 8, 3 },
-	{ "least, one credit", 8, 8, 2, 1, 0, 4, 8, 6, 1 },
-	{ "queue too small", 7, 16, 3, 255, -EINVAL, },
-	{ "too few completions", 16, 7, 3, 255, -EINVAL, },
+	{ "large", 16384, 65536, 32, 255, 0, 64, 64, 48, 228, 260, 255 },
+	{ "huge", 0xffffffff, 0xffffffff, 0xffffffff, 255, 0, 64, 64, 48, 228, 260, 255 },
+	{ "one credit", 16384, 65536, 32, 1, 0, 64, 64, 48, 228, 6, 1 },
+	{ "just enough", 260, 260, 8, 255, 0, 64, 64, 48, 228, 260, 255 },
+	{ "one credit short", 259, 260, 3, 255, 0, 64, 64, 48, 228, 259, 254 },
+	{ "completions short", 16384, 259, 3, 255, 0, 64, 64, 48, 228, 259, 254 },
+	{ "sends just enough", 228, 228, 3, 255, 0, 64, 64, 48, 228, 228, 223 },
+	{ "sends short", 227, 227, 3, 255, 0, 63, 63, 48, 226, 227, 222 },
+	{ "128", 128, 128, 3, 255, 0, 35, 35, 27, 128, 128, 123 },
+	{ "16", 16, 16, 3, 255, 0, 4, 3, 2, 15, 16, 11 },
+	{ "least", 12, 12, 2, 255, 0, 4, 2, 1, 12, 12, 7 },
+	{ "least, one credit", 12, 12, 2, 1, 0, 4, 2, 1, 12, 6, 1 },
+	{ "queue too small", 11, 16, 3, 255, -EINVAL, },
+	{ "too few completions", 16, 11, 3, 255, -EINVAL, },
 	{ "one piece only", 16384, 65536, 1, 255, -EINVAL, },
 	{ "nothing", 0, 0, 0, 255, -EINVAL, },
 };
@@ -396,7 +397,7 @@ static void params_sizing(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(params_sizings); i++) {
 		const struct params_sizing_case *c = &params_sizings[i];
-		struct smbdr_limits lim = { c->wr, c->cqe, c->sge, 1, 1 };
+		struct smbdr_limits lim = { c->wr, c->cqe, c->sge, 1, 1, c->sge, 256 };
 		struct smbdr_sizing s = {};
 		struct smbdr_params p;
 
@@ -404,6 +405,8 @@ static void params_sizing(struct kunit *test)
 		p.recv_credits = c->credits;
 		KUNIT_EXPECT_EQ_MSG(test, smbdr_params_sizing(&p, &lim, &s), c->ret, "%s", c->name);
 		KUNIT_EXPECT_EQ_MSG(test, s.sq_slots, c->slots, "%s", c->name);
+		KUNIT_EXPECT_EQ_MSG(test, s.rw_wrs, c->rw, "%s", c->name);
+		KUNIT_EXPECT_EQ_MSG(test, s.max_mrs, c->mrs, "%s", c->name);
 		KUNIT_EXPECT_EQ_MSG(test, s.max_send_wr, c->sends, "%s", c->name);
 		KUNIT_EXPECT_EQ_MSG(test, s.max_recv_wr, c->recvs, "%s", c->name);
 		KUNIT_EXPECT_EQ_MSG(test, s.recv_credits, c->recv_credits, "%s", c->name);
@@ -411,10 +414,32 @@ static void params_sizing(struct kunit *test)
 			continue;
 		KUNIT_EXPECT_EQ(test, s.send_cqe, s.max_send_wr);
 		KUNIT_EXPECT_EQ(test, s.recv_cqe, s.max_recv_wr);
-		KUNIT_EXPECT_EQ(test, s.max_send_sge, c->sge < 3 ? c->sge : 3);
+		KUNIT_EXPECT_EQ(test, s.max_send_sge, c->sge < 8 ? c->sge : 8);
+		KUNIT_EXPECT_EQ(test, s.max_read_sge, s.max_send_sge);
+		KUNIT_EXPECT_EQ(test, s.mr_pages, 256);
 		KUNIT_EXPECT_TRUE(test, s.max_send_wr <= c->wr && s.max_send_wr <= c->cqe);
 		KUNIT_EXPECT_TRUE(test, s.max_recv_wr <= c->wr && s.max_recv_wr <= c->cqe);
 	}
+}
+
+/* Reads may have fewer pieces than writes, and no region is needlessly large. */
+static void params_sizing_rdma(struct kunit *test)
+{
+	struct smbdr_limits lim = { 16384, 65536, 32, 1, 1, 1, 65536 };
+	struct smbdr_sizing s = {};
+	struct smbdr_params p;
+
+	smbdr_params_init(&p);
+	KUNIT_EXPECT_EQ(test, smbdr_params_sizing(&p, &lim, &s), 0);
+	KUNIT_EXPECT_EQ(test, s.max_read_sge, 1);
+	KUNIT_EXPECT_EQ(test, s.mr_pages, 512);
+	lim.max_sge_rd = 0;
+	lim.max_reg_pages = 1;
+	KUNIT_EXPECT_EQ(test, smbdr_params_sizing(&p, &lim, &s), 0);
+	KUNIT_EXPECT_EQ(test, s.max_read_sge, 1);
+	KUNIT_EXPECT_EQ(test, s.mr_pages, 1);
+	lim.max_reg_pages = 0;
+	KUNIT_EXPECT_EQ(test, smbdr_params_sizing(&p, &lim, &s), -EINVAL);
 }
 
 static struct kunit_case smbdr_params_cases[] = {
@@ -427,6 +452,7 @@ static struct kunit_case smbdr_params_cases[] = {
 	KUNIT_CASE(params_ird_ord),
 	KUNIT_CASE(params_depths),
 	KUNIT_CASE(params_sizing),
+	KUNIT_CASE(params_sizing_rdma),
 	{}
 };
 

@@ -134,7 +134,7 @@ drop_known_reports() {
 		{
 			held = held $0 "\n"
 			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
-			if (unsafe && /siw_cm_llp_/ && NR - unsafe < 15) known = 1
+			if (unsafe && /siw_(cm|qp)_llp_/ && NR - unsafe < 15) known = 1
 			if (/BUG: KASAN: .* in rxe_sched_task/ || /WARNING: .*\/rxe_task\.c:/) rxe = 1
 			if (rxe && / rxe_resp_queue_pkt\+/) known = 1
 			if (block == "warn") {

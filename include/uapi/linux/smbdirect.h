@@ -41,6 +41,14 @@
 #define SMBDIRECT_RESPONDER_RESOURCES	13 /* RDMA reads the peer may, 1..255 */
 #define SMBDIRECT_INFO			14 /* struct smbdirect_info, get only */
 
+/*
+ * Control message of level SOL_SMBDIRECT for sendmsg(): a __u32, the token of
+ * the peer's first buffer descriptor. It is invalidated when the peer receives
+ * the end of the frame that the first byte of this call belongs to. One for a
+ * frame; a second one, or one without data, is EINVAL.
+ */
+#define SMBDIRECT_CMSG_INVALIDATE	1
+
 /**
  * enum smbdirect_device_class - which RDMA devices a socket may use
  * @SMBDIRECT_DEVICE_ANY: any device

@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reading and writing memory of the peer: [MS-SMBD] 3.1.4.5, 3.1.4.6.
+ *
+ * A transfer names a range of the peer's buffer by descriptors that came
+ * from the peer, so they are checked here before anything is done: each has a
+ * length and does not wrap, and together they cover the range. What they point to
+ * only the peer's device can judge; if it refuses, the connection is over, as the
+ * queue pair is in error then.
+ *
+ * Transfers queue up in order, and a pump like that of the sends
+ * posts as much of the first one as there is room for: places in the send
+ * queue that are set apart for this, and for reads the depth that was negotiated,
+ * because a read beyond it would hold up the messages behind it. The pump cuts
+ * a transfer into chains of work requests at the borders of descriptors and of
+ * what one request can hold. Only the last one of a chain asks for a
+ * completion. A transfer of any size and any number of pieces so makes
+ * progress with what little there is, and is never waited for by another one
+ * for longer than its turn.
+ *
+ * iWARP reads are different: the peer's device writes to us, by a key of
+ * ours. So each goes into a memory region of its own that is
+ * registered before and invalidated behind it, which completes it.
+ *
+ * Locking: everything is under conn->lock. The caller's part, up to queueing,
+ * holds conn->rdma_sem for reading. A transfer ends in a completion, or, after any
+ * error, in the teardown, when the device is known to have let go of its memory.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include "internal.h"
+
+/* Work requests that share a completion. */
+#define SMBDR_RW_CHAIN	8
+
+/**
+ * struct smbdr_rw_range - a piece of the peer's memory
+ * @addr: remote address
+ * @rkey: its key
+ * @len: bytes, not 0
+ */
+struct smbdr_rw_range {
+	u64 addr;
+	u32 rkey;
+	u32 len;
+};
+
+/**
+ * struct smbdr_rw - a transfer
+ * @list: in conn->rw_queue while something is to be posted, then conn->rw_posted
+ * @dir: which way
+ * @sgl: local memory
+ * @sg: the piece of it that is next
+ * @sg_off: bytes of it that are done
+ * @total: bytes
+ * @left: bytes that are not posted yet
+ * @pending: chains that are posted
+ * @err: why it failed, if that is known
+ * @done: to be called at the end
+ * @arg: its argument
+ * @cur: the range that is next
+ * @cur_off: bytes of it that are done
+ * @nr: number of @ranges
+ * @ranges: remote memory, cut to what is wanted
+ */
+struct smbdr_rw {
+	struct list_head list;
+	enum smbdr_kern_dir dir;
+	struct smbdr_sgl sgl;
+	struct scatterlist *sg;
+	u32 sg_off;
+	u32 total;
+	u32 left;
+	u32 pending;
+	int err;
+	void (*done)(void *arg, int err);
+	void *arg;
+	u32 cur;
+	u32 cur_off;
+	u32 nr;
+	struct smbdr_rw_range ranges[] __counted_by(nr);
+};
+
+/**
+ * struct smbdr_rw_slot - a chain of work requests
+ * @cqe: completion of its last one, and of any that fails
+ * @inv_cqe: completion of the invalidation behind an iWARP read
+ * @list: in conn->rw_free while idle
+ * @rw: transfer that it is a part of
+ * @wrs: work requests, for the count in conn->rw_wrs
+ * @reads: reads among them, for the count in conn->rw_reads
+ * @mr: region that an iWARP read goes into
+ * @seq: conn->sq_posted at the time
+ */
+struct smbdr_rw_slot {
+	struct ib_cqe cqe;
+	struct ib_cqe inv_cqe;
+	struct list_head list;
+	struct smbdr_rw *rw;
+	u32 wrs;
+	u32 reads;
+	struct smbdr_mr *mr;
+	u64 seq;
+};
+
+/**
+ * struct smbdr_rw_area - what transfers need, made for the first one
+ * @wr: a chain in the making
+ * @sge: its entries
+ * @slots: all chains
+ */
+struct smbdr_rw_area {
+	struct ib_rdma_wr wr[SMBDR_RW_CHAIN];
+	struct ib_sge sge[SMBDR_RW_CHAIN][SMBDR_SEND_SGE];
+	struct smbdr_rw_slot slots[SMBDR_RW_SLOTS];
+};
+
+static void smbdr_rw_free(struct smbdr_conn *conn, struct smbdr_rw *rw)
+{
+	smbdr_sgl_unmap(&rw->sgl, conn->pd->device);
+	kvfree(rw);
+}
+
+/* The last of a transfer, no lock held. */
+static void smbdr_rw_end(struct smbdr_conn *conn, struct smbdr_rw *rw, int err)
+{
+	void (*done)(void *arg, int err) = rw->done;
+	void *arg = rw->arg;
+
+	/* Unmapped first: the data has to be there for who is told. */
+	smbdr_rw_free(conn, rw);
+	done(arg, err);
+}
+
+/* ----- completions ----- */
+
+static void smbdr_rw_count(struct smbdr_conn *conn, const struct smbdr_rw *rw)
+{
+	bool read = rw->dir == SMBDR_KERN_RDMA_READ;
+
+	smbdr_stat_inc(conn->ns, read ? SMBDR_STAT_RDMA_READS : SMBDR_STAT_RDMA_WRITES);
+	smbdr_stat_add(conn->ns, read ? SMBDR_STAT_RDMA_READ_BYTES : SMBDR_STAT_RDMA_WRITE_BYTES,
+		       rw->total);
+}
+
+/* A chain is through: its transfer too? conn->lock held. */
+static struct smbdr_rw *smbdr_rw_slot_done(struct smbdr_conn *conn, struct smbdr_rw_slot *slot)
+{
+	struct smbdr_rw *rw = slot->rw;
+
+	conn->rw_wrs -= slot->wrs;
+	conn->rw_reads -= slot->reads;
+	if (slot->mr)
+		list_add(&slot->mr->list, &conn->rw_mrs);
+	slot->mr = NULL;
+	slot->rw = NULL;
+	list_add(&slot->list, &conn->rw_free);
+	if (--rw->pending || rw->left)
+		return NULL;
+	list_del(&rw->list);
+	smbdr_rw_count(conn, rw);
+	return rw;
+}
+
+static void smbdr_rw_failed(struct smbdr_conn *conn, struct smbdr_rw_slot *slot,
+			    const struct ib_wc *wc)
+{
+	spin_lock_bh(&conn->lock);
+	if (!slot->rw->err)
+		slot->rw->err = smbdr_qp_wc_errno(wc->status);
+	spin_unlock_bh(&conn->lock);
+	smbdr_qp_completion_error(conn, wc);
+}
+
+/* The tail of both kinds of completion; conn->lock held, dropped. */
+static void smbdr_rw_go_on(struct smbdr_conn *conn, struct smbdr_rw_slot *slot)
+{
+	struct smbdr_rw *rw = smbdr_rw_slot_done(conn, slot);
+
+	smbdr_rw_pump(conn);
+	smbdr_conn_check_drained(conn);
+	spin_unlock_bh(&conn->lock);
+	if (rw)
+		smbdr_rw_end(conn, rw, 0);
+}
+
+static void smbdr_wc_rw_inv(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct smbdr_rw_slot *slot = container_of(wc->wr_cqe, struct smbdr_rw_slot, inv_cqe);
+	struct smbdr_conn *conn = cq->cq_context;
+
+	if (wc->status != IB_WC_SUCCESS) {
+		smbdr_rw_failed(conn, slot, wc);
+		return;
+	}
+	spin_lock_bh(&conn->lock);
+	smbdr_sq_retire(conn, slot->seq);
+	smbdr_rw_go_on(conn, slot);
+}
+
+static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct smbdr_rw_slot *slot = container_of(wc->wr_cqe, struct smbdr_rw_slot, cqe);
+	struct smbdr_conn *conn = cq->cq_context;
+	struct ib_send_wr inv = {};
+
+	if (wc->status != IB_WC_SUCCESS) {
+		smbdr_rw_failed(conn, slot, wc);
+		return;
+	}
+	spin_lock_bh(&conn->lock);
+	smbdr_sq_retire(conn, slot->seq);
+	if (!slot->mr) {
+		smbdr_rw_go_on(conn, slot);
+		return;
+	}
+	/* The peer could go on writing by the key: only now the data is final. */
+	inv.opcode = IB_WR_LOCAL_INV;
+	inv.wr_cqe = &slot->inv_cqe;
+	inv.send_flags = IB_SEND_SIGNALED;
+	inv.ex.invalidate_rkey = slot->mr->mr->rkey;
+	if (conn->flushed || ib_post_send(conn->qp, &inv, NULL))
+		smbdr_qp_flushed(conn);
+	spin_unlock_bh(&conn->lock);
+}
+
+/* ----- posting ----- */
+
+static void smbdr_rw_advance(struct smbdr_rw *rw, u32 len)
+{
+	struct smbdr_rw_range *range = &rw->ranges[rw->cur];
+
+	rw->left -= len;
+	rw->cur_off += len;
+	if (rw->cur_off == range->len) {
+		rw->cur++;
+		rw->cur_off = 0;
+	}
+	while (len) {
+		u32 part = min(len, sg_dma_len(rw->sg) - rw->sg_off);
+
+		rw->sg_off += part;
+		len -= part;
+		if (rw->sg_off == sg_dma_len(rw->sg) && rw->left + len) {
+			rw->sg = sg_next(rw->sg);
+			rw->sg_off = 0;
+		}
+	}
+}
+
+static u32 smbdr_rw_room(const struct smbdr_rw *rw)
+{
+	return min(rw->left, rw->ranges[rw->cur].len - rw->cur_off);
+}
+
+static void smbdr_rw_remote(const struct smbdr_rw *rw, struct ib_rdma_wr *wr)
+{
+	const struct smbdr_rw_range *range = &rw->ranges[rw->cur];
+
+	memset(wr, 0, sizeof(*wr));
+	wr->remote_addr = range->addr + rw->cur_off;
+	wr->rkey = range->rkey;
+	wr->wr.opcode = rw->dir == SMBDR_KERN_RDMA_READ ? IB_WR_RDMA_READ : IB_WR_RDMA_WRITE;
+}
+
+/* One work request with as much as fits into its entries. */
+static void smbdr_rw_build(struct smbdr_conn *conn, struct smbdr_rw *rw, struct ib_rdma_wr *wr,
+			   struct ib_sge *sge)
+{
+	u32 max = rw->dir == SMBDR_KERN_RDMA_READ ? conn->sizing.max_read_sge :
+						    conn->sizing.max_send_sge;
+	u32 room = smbdr_rw_room(rw), off = rw->sg_off, len = 0, nr = 0;
+	struct scatterlist *sg = rw->sg;
+
+	smbdr_rw_remote(rw, wr);
+	while (len < room) {
+		u64 addr = sg_dma_address(sg) + off;
+		u32 part = min(room - len, sg_dma_len(sg) - off);
+
+		if (nr && sge[nr - 1].addr + sge[nr - 1].length == addr) {
+			sge[nr - 1].length += part;
+		} else if (nr == max) {
+			break;
+		} else {
+			sge[nr].addr = addr;
+			sge[nr].length = part;
+			sge[nr].lkey = conn->pd->local_dma_lkey;
+			nr++;
+		}
+		len += part;
+		off = 0;
+		if (len < room)
+			sg = sg_next(sg);
+	}
+	wr->wr.sg_list = sge;
+	wr->wr.num_sge = nr;
+	smbdr_rw_advance(rw, len);
+}
+
+/* A chain of plain requests into conn->rw_area. Returns how many. */
+static u32 smbdr_rw_chain(struct smbdr_conn *conn, struct smbdr_rw *rw,
+			  struct smbdr_rw_slot *slot)
+{
+	struct smbdr_rw_area *area = conn->rw_area;
+	u32 max = min_t(u32, SMBDR_RW_CHAIN, conn->sizing.rw_wrs - conn->rw_wrs);
+	u32 n;
+
+	if (rw->dir == SMBDR_KERN_RDMA_READ)
+		max = min(max, conn->depths.initiator_depth - conn->rw_reads);
+	for (n = 0; n < max && rw->left; n++) {
+		smbdr_rw_build(conn, rw, &area->wr[n], area->sge[n]);
+		area->wr[n].wr.wr_cqe = &slot->cqe;
+		if (n)
+			area->wr[n - 1].wr.next = &area->wr[n].wr;
+	}
+	if (n)
+		area->wr[n - 1].wr.send_flags = IB_SEND_SIGNALED;
+	slot->wrs = n;
+	slot->reads = rw->dir == SMBDR_KERN_RDMA_READ ? n : 0;
+	return n;
+}
+
+/* An iWARP read: a region for the data, and one request. 1, 0 if there is no room, or an errno. */
+static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct smbdr_rw_slot *slot)
+{
+	struct ib_rdma_wr *wr = &conn->rw_area->wr[0];
+	struct ib_sge *sge = conn->rw_area->sge[0];
+	u32 room = smbdr_rw_room(rw), off = rw->sg_off, have = 0, nents = 0;
+	struct scatterlist *sg;
+	struct smbdr_mr *mr;
+	u64 addr;
+	int ret;
+
+	mr = list_first_entry_or_null(&conn->rw_mrs, struct smbdr_mr, list);
+	if (!mr || conn->rw_wrs + 2 > conn->sizing.rw_wrs ||
+	    conn->rw_reads >= conn->depths.initiator_depth)
+		return 0;
+
+	/* Not more pieces than this read covers. */
+	for (sg = rw->sg; have < off + room; sg = sg_next(sg)) {
+		have += sg_dma_len(sg);
+		nents++;
+	}
+	addr = sg_dma_address(rw->sg) + off;
+	ret = smbdr_mr_map(mr, rw->sg, nents, &off, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
+	if (ret < 0)
+		return ret;
+	/* A driver may have begun at the start of the piece. */
+	if (addr < mr->mr->iova || addr - mr->mr->iova >= mr->mr->length)
+		return -EIO;
+	sge->addr = addr;
+	sge->length = min_t(u64, room, mr->mr->length - (addr - mr->mr->iova));
+	sge->lkey = mr->mr->lkey;
+
+	smbdr_rw_remote(rw, wr);
+	wr->wr.sg_list = sge;
+	wr->wr.num_sge = 1;
+	wr->wr.wr_cqe = &slot->cqe;
+	wr->wr.send_flags = IB_SEND_SIGNALED;
+	mr->reg.wr.next = &wr->wr;
+	smbdr_rw_advance(rw, sge->length);
+	list_del_init(&mr->list);
+	slot->mr = mr;
+	slot->wrs = 2;
+	slot->reads = 1;
+	return 1;
+}
+
+/* Post what there is room for, at most a chain. 1 if something was, 0 if not, or an errno. */
+static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct smbdr_rw_slot *slot)
+{
+	struct ib_send_wr *first = &conn->rw_area->wr[0].wr;
+	int ret;
+
+	slot->mr = NULL;
+	if (conn->iwarp && rw->dir == SMBDR_KERN_RDMA_READ)
+		ret = smbdr_rw_sink(conn, rw, slot);
+	else
+		ret = smbdr_rw_chain(conn, rw, slot);
+	if (ret <= 0)
+		return ret;
+	if (slot->mr)
+		first = &slot->mr->reg.wr;
+	list_del(&slot->list);
+	slot->rw = rw;
+	slot->seq = ++conn->sq_posted;
+	conn->rw_wrs += slot->wrs;
+	conn->rw_reads += slot->reads;
+	rw->pending++;
+	if (!rw->left)
+		list_move_tail(&rw->list, &conn->rw_posted);
+	/* If a part of the chain was posted, the teardown waits for that. */
+	if (ib_post_send(conn->qp, first, NULL))
+		smbdr_qp_flushed(conn);
+	return 1;
+}
+
+/**
+ * smbdr_rw_pump - go on with the transfers
+ * @conn: the connection
+ *
+ * Context: conn->lock held.
+ */
+void smbdr_rw_pump(struct smbdr_conn *conn)
+{
+	lockdep_assert_held(&conn->lock);
+	while (conn->state == SMBDR_ESTABLISHED && !conn->flushed) {
+		struct smbdr_rw *rw = list_first_entry_or_null(&conn->rw_queue, struct smbdr_rw,
+							       list);
+		struct smbdr_rw_slot *slot;
+		int ret;
+
+		if (!rw || list_empty(&conn->rw_free))
+			return;
+		slot = list_first_entry(&conn->rw_free, struct smbdr_rw_slot, list);
+		ret = smbdr_rw_post(conn, rw, slot);
+		if (ret < 0)
+			smbdr_conn_abort_locked(conn, ret);
+		if (ret <= 0)
+			return;
+	}
+}
+
+/* ----- the caller's part ----- */
+
+/*
+ * The ranges that hold @len bytes from @offset on. The peer wrote the descriptors,
+ * and may still be writing them if they are in a buffer that it can write.
+ */
+static struct smbdr_rw *smbdr_rw_alloc(const struct smbdr_kern_rdma *req, u32 len)
+{
+	u64 skip = req->offset;
+	struct smbdr_rw *rw;
+	u32 left = len, i;
+
+	rw = kvzalloc(struct_size(rw, ranges, req->nr_descs), GFP_NOIO | __GFP_NOWARN);
+	if (!rw)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < req->nr_descs && left; i++) {
+		const struct smbdr_kern_desc *desc = &req->descs[i];
+		u64 addr = le64_to_cpu(READ_ONCE(desc->offset));
+		u32 have = le32_to_cpu(READ_ONCE(desc->length));
+		u32 rkey = le32_to_cpu(READ_ONCE(desc->token));
+		u64 end;
+
+		if (!have || check_add_overflow(addr, have, &end))
+			break;
+		if (skip >= have) {
+			skip -= have;
+			continue;
+		}
+		rw->nr++;
+		rw->ranges[rw->nr - 1].addr = addr + skip;
+		rw->ranges[rw->nr - 1].rkey = rkey;
+		rw->ranges[rw->nr - 1].len = min_t(u32, left, have - skip);
+		left -= rw->ranges[rw->nr - 1].len;
+		skip = 0;
+	}
+	if (left) {
+		kvfree(rw);
+		return ERR_PTR(-EINVAL);
+	}
+	rw->dir = req->dir;
+	rw->total = len;
+	rw->left = len;
+	rw->done = req->done;
+	rw->arg = req->arg;
+	return rw;
+}
+
+/* One region more for iWARP reads, until there are as many as reads can be in flight. */
+static int smbdr_rw_add_sink(struct smbdr_conn *conn)
+{
+	u32 max = min_t(u32, conn->depths.initiator_depth, SMBDR_RW_SINKS);
+	struct smbdr_mr *mr = NULL;
+	u32 have;
+
+	if (READ_ONCE(conn->rw_nr_mrs) < max)
+		mr = smbdr_mr_create(conn);
+	spin_lock_bh(&conn->lock);
+	if (mr && conn->rw_nr_mrs < max) {
+		list_add(&mr->list, &conn->rw_mrs);
+		WRITE_ONCE(conn->rw_nr_mrs, conn->rw_nr_mrs + 1);
+		mr = NULL;
+	}
+	have = conn->rw_nr_mrs;
+	spin_unlock_bh(&conn->lock);
+	if (mr)
+		smbdr_mr_destroy(conn, mr);
+	return have ? 0 : -ENOMEM;
+}
+
+/* Slots, and regions for iWARP reads: made once they are needed. conn->rdma_sem held. */
+static int smbdr_rw_prepare(struct smbdr_conn *conn, enum smbdr_kern_dir dir)
+{
+	bool sink = conn->iwarp && dir == SMBDR_KERN_RDMA_READ;
+	struct smbdr_rw_area *area;
+	u32 i;
+
+	if (!READ_ONCE(conn->rw_area)) {
+		area = kvzalloc(sizeof(*area), GFP_NOIO);
+		if (!area)
+			return -ENOMEM;
+		spin_lock_bh(&conn->lock);
+		if (!conn->rw_area) {
+			for (i = 0; i < SMBDR_RW_SLOTS; i++) {
+				area->slots[i].cqe.done = smbdr_wc_rw;
+				area->slots[i].inv_cqe.done = smbdr_wc_rw_inv;
+				list_add_tail(&area->slots[i].list, &conn->rw_free);
+			}
+			WRITE_ONCE(conn->rw_area, area);
+			area = NULL;
+		}
+		spin_unlock_bh(&conn->lock);
+		kvfree(area);
+	}
+
+	return sink ? smbdr_rw_add_sink(conn) : 0;
+}
+
+/**
+ * smbdr_rw_submit - start a transfer
+ * @conn: the connection
+ * @req: what, from where, to where; its iterator is used up
+ *
+ * Context: process; may sleep for memory. Does not wait for other transfers.
+ *
+ * Return: 0 if req->done will be called; else an errno, and it will not: see
+ * smbdr_kern_rdma_submit().
+ */
+int smbdr_rw_submit(struct smbdr_conn *conn, const struct smbdr_kern_rdma *req)
+{
+	bool read = req->dir == SMBDR_KERN_RDMA_READ;
+	size_t len = iov_iter_count(req->iter);
+	struct smbdr_rw *rw;
+	int ret;
+
+	ret = smbdr_sgl_check(req->iter, !read);
+	if (ret)
+		return ret;
+	down_read(&conn->rdma_sem);
+	spin_lock_bh(&conn->lock);
+	ret = smbdr_conn_may_rdma(conn);
+	if (!ret && len > conn->neg.max_rw_size)
+		ret = -EMSGSIZE;
+	spin_unlock_bh(&conn->lock);
+	if (!ret)
+		ret = smbdr_rw_prepare(conn, req->dir);
+	if (ret)
+		goto unlock;
+	rw = smbdr_rw_alloc(req, len);
+	ret = PTR_ERR_OR_ZERO(rw);
+	if (ret)
+		goto unlock;
+	ret = smbdr_sgl_map(&rw->sgl, conn->pd->device, req->iter,
+			    read ? DMA_FROM_DEVICE : DMA_TO_DEVICE);
+	if (ret) {
+		kvfree(rw);
+		goto unlock;
+	}
+	rw->sg = rw->sgl.sg;
+
+	spin_lock_bh(&conn->lock);
+	ret = smbdr_conn_may_rdma(conn);
+	if (!ret) {
+		list_add_tail(&rw->list, &conn->rw_queue);
+		smbdr_rw_pump(conn);
+	}
+	spin_unlock_bh(&conn->lock);
+	if (ret)
+		smbdr_rw_free(conn, rw);
+unlock:
+	up_read(&conn->rdma_sem);
+	return ret;
+}
+
+/**
+ * smbdr_rw_idle - is there no transfer?
+ * @conn: the connection
+ *
+ * Context: conn->lock held.
+ */
+bool smbdr_rw_idle(const struct smbdr_conn *conn)
+{
+	return list_empty(&conn->rw_queue) && list_empty(&conn->rw_posted);
+}
+
+/**
+ * smbdr_rw_release - end the transfers that are left
+ * @conn: the connection, drained, nobody inside of conn->rdma_sem
+ *
+ * Context: the teardown work.
+ */
+void smbdr_rw_release(struct smbdr_conn *conn)
+{
+	struct smbdr_rw *rw, *tmp;
+
+	list_splice_tail_init(&conn->rw_queue, &conn->rw_posted);
+	list_for_each_entry_safe(rw, tmp, &conn->rw_posted, list) {
+		list_del(&rw->list);
+		smbdr_rw_end(conn, rw, rw->err ?: conn->err ?: -EPIPE);
+	}
+	INIT_LIST_HEAD(&conn->rw_free);
+	INIT_LIST_HEAD(&conn->rw_mrs);
+	kvfree(conn->rw_area);
+	conn->rw_area = NULL;
+}
