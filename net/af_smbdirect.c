@@ -912,6 +912,7 @@ static int smbdr_release(struct socket *sock)
 	/* A frame that was not finished cannot be sent. */
 	smbdr_msg_free(ssk->tx_msg);
 	ssk->tx_msg = NULL;
+	ssk->tx_has_token = false;
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 	WRITE_ONCE(sk->sk_state, TCP_CLOSE);
 	release_sock(sk);

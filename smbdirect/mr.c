@@ -22,6 +22,10 @@
  * completions and for the teardown, never for anything that the peer or the
  * receive side does, and an invalidation that takes too long ends the connection.
  *
+ * An invalidation by the peer counts only if the region was known to be registered
+ * when it came. A peer can guess a key and be early: then our request would make
+ * valid what it has invalidated before. In case of doubt we invalidate as well.
+ *
  * Locking. Lists and states are under conn->lock. conn->rdma_sem is held for
  * reading by whoever uses the device from a caller's context. The teardown
  * comes when the state is CLOSING and the queues are drained. It marks
@@ -639,7 +643,7 @@ bool smbdr_mr_remote_inv(struct smbdr_conn *conn, u32 rkey)
 	list_for_each_entry(mr, &conn->mrs, all) {
 		if (!mr->buf || mr->mr->rkey != rkey)
 			continue;
-		if (mr->state == SMBDR_MR_ACTIVE) {
+		if (mr->state == SMBDR_MR_ACTIVE && mr->reg_seq <= conn->sq_retired) {
 			mr->state = SMBDR_MR_INVALID;
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_MR_INV_REMOTE);
 		}
