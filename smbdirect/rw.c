@@ -326,7 +326,7 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 {
 	struct ib_rdma_wr *wr = &conn->rw_area->wr[0];
 	struct ib_sge *sge = conn->rw_area->sge[0];
-	u32 room = smbdr_rw_room(rw), off = rw->sg_off, have = 0, nents = 0;
+	u32 room = smbdr_rw_room(rw), off = rw->sg_off, have = 0, nents = 0, skip;
 	struct scatterlist *sg;
 	struct smbdr_mr *mr;
 	u64 addr;
@@ -343,10 +343,14 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 		nents++;
 	}
 	addr = sg_dma_address(rw->sg) + off;
-	ret = smbdr_mr_map(mr, rw->sg, nents, &off, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
+	/*
+	 * The region begins with the piece, because siw gets an offset wrong. Only a
+	 * mapping that joined pages, as an IOMMU may, can have a piece too long for that.
+	 */
+	skip = sg_dma_len(rw->sg) > PAGE_SIZE ? off : 0;
+	ret = smbdr_mr_map(mr, rw->sg, nents, &skip, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
 	if (ret < 0)
 		return ret;
-	/* A driver may have begun at the start of the piece. */
 	if (addr < mr->mr->iova || addr - mr->mr->iova >= mr->mr->length)
 		return -EIO;
 	sge->addr = addr;

@@ -185,6 +185,7 @@ int st_apply(struct socket *sock, const struct st_opts *o)
 		{ SMBDIRECT_MAX_SEND_SIZE, o ? o->max_send : 0 },
 		{ SMBDIRECT_MAX_RECV_SIZE, o ? o->max_recv : 0 },
 		{ SMBDIRECT_MAX_FRAGMENTED_SIZE, o ? o->max_frag : 0 },
+		{ SMBDIRECT_MAX_READ_WRITE_SIZE, o ? o->max_rw : 0 },
 		{ SMBDIRECT_SEND_CREDITS, o ? o->send_credits : 0 },
 		{ SMBDIRECT_RECV_CREDITS, o ? o->recv_credits : 0 },
 		{ SMBDIRECT_KEEPALIVE_INTERVAL, o ? o->ka_interval : 0 },

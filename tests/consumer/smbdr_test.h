@@ -61,6 +61,7 @@ struct st_thread {
  * @max_send: SMBDIRECT_MAX_SEND_SIZE
  * @max_recv: SMBDIRECT_MAX_RECV_SIZE
  * @max_frag: SMBDIRECT_MAX_FRAGMENTED_SIZE
+ * @max_rw: SMBDIRECT_MAX_READ_WRITE_SIZE
  * @send_credits: SMBDIRECT_SEND_CREDITS
  * @recv_credits: SMBDIRECT_RECV_CREDITS
  * @ka_interval: SMBDIRECT_KEEPALIVE_INTERVAL
@@ -71,6 +72,7 @@ struct st_opts {
 	int max_send;
 	int max_recv;
 	int max_frag;
+	int max_rw;
 	int send_credits;
 	int recv_credits;
 	int ka_interval;
