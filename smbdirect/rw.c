@@ -277,11 +277,12 @@ static void smbdr_rw_build(struct smbdr_conn *conn, struct smbdr_rw *rw, struct 
 	while (len < room) {
 		u64 addr = sg_dma_address(sg) + off;
 		u32 part = min(room - len, sg_dma_len(sg) - off);
+		bool joins = nr && sge[nr - 1].addr + sge[nr - 1].length == addr;
 
-		if (nr && sge[nr - 1].addr + sge[nr - 1].length == addr) {
-			sge[nr - 1].length += part;
-		} else if (nr == max) {
+		if (!joins && nr == max)
 			break;
+		if (joins) {
+			sge[nr - 1].length += part;
 		} else {
 			sge[nr].addr = addr;
 			sge[nr].length = part;
@@ -321,7 +322,7 @@ static u32 smbdr_rw_chain(struct smbdr_conn *conn, struct smbdr_rw *rw,
 	return n;
 }
 
-/* An iWARP read: a region for the data, and one request. 1, 0 if there is no room, or an errno. */
+/* An iWARP read: a region for the data, and one request. Returns as smbdr_rw_post(). */
 static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct smbdr_rw_slot *slot)
 {
 	struct ib_rdma_wr *wr = &conn->rw_area->wr[0];
@@ -348,7 +349,8 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	 * mapping that joined pages, as an IOMMU may, can have a piece too long for that.
 	 */
 	skip = sg_dma_len(rw->sg) > PAGE_SIZE ? off : 0;
-	ret = smbdr_mr_map(mr, rw->sg, nents, &skip, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
+	ret = smbdr_mr_map(mr, rw->sg, nents, &skip,
+			   IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
 	if (ret < 0)
 		return ret;
 	if (addr < mr->mr->iova || addr - mr->mr->iova >= mr->mr->length)
@@ -584,6 +586,8 @@ unlock:
  * @conn: the connection
  *
  * Context: conn->lock held.
+ *
+ * Return: true if none is queued or posted.
  */
 bool smbdr_rw_idle(const struct smbdr_conn *conn)
 {

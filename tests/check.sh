@@ -6,12 +6,12 @@ set -uo pipefail
 
 # Which groups run in which kernel. A group without a script is reported as a failure.
 vm_table='
-kasan:   smoke kunit api close keepalive many netns reload trace
+kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example
 kasan:   stream ksmbd peer
-lockdep: smoke api close many netns
+lockdep: smoke api close many netns rdma rdma_fault example
 lockdep: stream keepalive ksmbd
-leak:    close many reload trace peer
-release: stream close keepalive many peer
+leak:    close many reload trace peer rdma rdma_fault
+release: stream close keepalive many peer rdma
 '
 # For one boot; the slowest takes half of it on two idle cores.
 export TIMEOUT=${TIMEOUT:-1200}

@@ -34,7 +34,7 @@ out=$(mktemp -d) || exit 1
 log=$(mktemp) || exit 1
 trap 'rm -rf "$out" "$log"' EXIT
 : >"$out/demo"
-OUT=$out SERIES=$series TIMEOUT=${TIMEOUT:-300} "$top/tests/vm/run.sh" release demo >"$log" 2>&1 &
+OUT=$out SERIES=$series TIMEOUT=${TIMEOUT:-600} "$top/tests/vm/run.sh" release demo >"$log" 2>&1 &
 pid=$!
 tail -n +1 -f --pid="$pid" "$out/demo"
 if wait "$pid"; then

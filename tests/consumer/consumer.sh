@@ -6,7 +6,8 @@
 #	on_every_bed FUNCTION [ARGUMENT...]	FUNCTION gets BED as its first argument
 #
 # A BED is "siw v4", "rxe v6" or "tcp v4": which device or protocol, which family. Suites:
-# smbdr_api, smbdr_stream, smbdr_close, smbdr_keepalive, smbdr_many, smbdr_netns, smbdr_ksmbd.
+# smbdr_api, smbdr_stream, smbdr_close, smbdr_keepalive, smbdr_many, smbdr_netns, smbdr_ksmbd,
+# smbdr_rdma, smbdr_rdma_stress.
 
 # shellcheck disable=SC2034 # for the groups
 SMBDR_DEBUG=/sys/kernel/debug/smbdr_test

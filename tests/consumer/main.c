@@ -13,6 +13,8 @@
  *
  *	echo	 "start PORT [ADDR]", "stop": a server that sends frames back
  *	transfer "ADDR PROTO MIB": hashes, throughput, round trips
+ *	rdma	 "ADDR MIB": the same by RDMA read and write
+ *	rdma_hold "start", "stop": registered memory and a transfer that goes on
  *	smb2	 "ADDR PORT ECHOES": SMB2 NEGOTIATE and ECHOs with a real server
  *
  * A write returns when the work is done, with its error.
@@ -125,6 +127,55 @@ static ssize_t st_smb2_write(struct file *f, const char __user *ubuf, size_t n, 
 	return ret ?: n;
 }
 
+static ssize_t st_rdma_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+{
+	char line[128], where[64];
+	struct sockaddr_storage at;
+	unsigned int mib;
+	int ret;
+
+	ret = st_command(ubuf, n, line, sizeof(line));
+	if (ret)
+		return ret;
+	if (sscanf(line, "%63s %u", where, &mib) != 2 || st_parse_addr(where, &at))
+		return -EINVAL;
+	mutex_lock(&st_report_lock);
+	seq_buf_clear(&st_report);
+	ret = st_transfer_rdma(&at, mib, &st_report);
+	mutex_unlock(&st_report_lock);
+	return ret ?: n;
+}
+
+static const struct file_operations st_rdma_fops = {
+	.owner = THIS_MODULE,
+	.write = st_rdma_write,
+};
+
+static ssize_t st_hold_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+{
+	char line[16];
+	int ret;
+
+	ret = st_command(ubuf, n, line, sizeof(line));
+	if (ret)
+		return ret;
+	mutex_lock(&st_report_lock);
+	seq_buf_clear(&st_report);
+	if (!strcmp(line, "start"))
+		ret = st_hold_start();
+	else if (!strcmp(line, "stop"))
+		ret = st_hold_stop(&st_report);
+	else
+		ret = -EINVAL;
+	mutex_unlock(&st_report_lock);
+	return ret ?: n;
+}
+
+static const struct file_operations st_hold_fops = {
+	.owner = THIS_MODULE,
+	.write = st_hold_write,
+};
+
 static const struct file_operations st_smb2_fops = {
 	.owner = THIS_MODULE,
 	.write = st_smb2_write,
@@ -184,6 +235,8 @@ static int __init smbdr_test_init(void)
 	st_dir = debugfs_create_dir("smbdr_test", NULL);
 	debugfs_create_file("report", 0400, st_dir, NULL, &st_report_fops);
 	debugfs_create_file("transfer", 0200, st_dir, NULL, &st_transfer_fops);
+	debugfs_create_file("rdma", 0200, st_dir, NULL, &st_rdma_fops);
+	debugfs_create_file("rdma_hold", 0200, st_dir, NULL, &st_hold_fops);
 	debugfs_create_file("smb2", 0200, st_dir, NULL, &st_smb2_fops);
 	debugfs_create_file("echo", 0200, st_dir, NULL, &st_echo_fops);
 	return 0;
@@ -193,6 +246,7 @@ static void __exit smbdr_test_exit(void)
 {
 	debugfs_remove(st_dir);
 	st_echo_stop();
+	st_hold_stop(&st_report);
 	st_lib_exit();
 }
 

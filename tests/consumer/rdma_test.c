@@ -337,7 +337,8 @@ static void rdma_descs_write(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st_rdma(s.p.s, &local, SMBDR_KERN_RDMA_WRITE, s.descs, s.nr,
 					      from), 0);
 		KUNIT_EXPECT_EQ(test, st_tell(s.p.s, s.p.c), 0);
-		KUNIT_EXPECT_EQ(test, memcmp(expect, s.owner.base + s.owner.off, RDMA_SPLIT_LEN), 0);
+		KUNIT_EXPECT_EQ(test, memcmp(expect, s.owner.base + s.owner.off, RDMA_SPLIT_LEN),
+				0);
 		KUNIT_EXPECT_TRUE(test, st_mem_intact(&s.owner));
 	}
 	vfree(expect);
@@ -348,26 +349,29 @@ static void rdma_descs_write(struct kunit *test)
 /* Memory in many places: a region for each hole, as many as there are and no more. */
 static void rdma_holes(struct kunit *test)
 {
-	struct kvec kv[100];
+	const u32 max = 100;
 	struct smbdr_kern_mr *mr;
 	const struct smbdr_kern_desc *descs;
 	struct st_mem mem, local;
 	struct iov_iter iter;
 	struct st_pair p;
 	u32 i, nr, n;
+	struct kvec *kv;
 	int ret;
 
+	kv = kunit_kcalloc(test, max, sizeof(*kv), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, kv);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
-	ret = st_mem_alloc(&mem, ST_MEM_VMALLOC, 0, ARRAY_SIZE(kv) * PAGE_SIZE);
+	ret = st_mem_alloc(&mem, ST_MEM_VMALLOC, 0, max * PAGE_SIZE);
 	if (!ret)
 		ret = st_mem_alloc(&local, ST_MEM_VMALLOC, 0, 40 * 1000);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	st_mem_fill(&mem, 3);
-	for (i = 0; i < ARRAY_SIZE(kv); i++) {
+	for (i = 0; i < max; i++) {
 		kv[i].iov_base = mem.base + i * PAGE_SIZE + 100;
 		kv[i].iov_len = 1000;
 	}
-	for (n = 40; n <= 100; n += 60) {
+	for (n = 40; n <= max; n += 60) {
 		iov_iter_kvec(&iter, ITER_SOURCE, kv, n, n * 1000);
 		mr = smbdr_kern_mr_register(p.c, &iter, SMBDR_KERN_REMOTE_READ);
 		if (n > 48) {	/* the most regions of a connection */
@@ -403,7 +407,8 @@ static void rdma_misuse_of(struct kunit *test, struct socket *sock, int want)
 		KUNIT_EXPECT_PTR_EQ(test, st_register(sock, &mem, SMBDR_KERN_REMOTE_READ),
 				    ERR_PTR(want));
 		KUNIT_EXPECT_EQ(test, st_rdma(sock, &mem, SMBDR_KERN_RDMA_READ, &desc, 1, 0), want);
-		KUNIT_EXPECT_EQ(test, st_rdma(sock, &mem, SMBDR_KERN_RDMA_WRITE, &desc, 1, 0), want);
+		KUNIT_EXPECT_EQ(test, st_rdma(sock, &mem, SMBDR_KERN_RDMA_WRITE, &desc, 1, 0),
+				want);
 	}
 	st_mem_free(&mem);
 }

@@ -148,6 +148,10 @@ int st_suite_init(struct kunit *test);
 struct seq_buf;
 int st_transfer(const struct sockaddr_storage *at, int proto, unsigned int mib,
 		struct seq_buf *report);
+int st_transfer_rdma(const struct sockaddr_storage *at, unsigned int mib,
+		     struct seq_buf *report);
+int st_hold_start(void);
+int st_hold_stop(struct seq_buf *report);
 int st_smb2(const struct sockaddr_storage *at, int proto, u16 port,
 	    unsigned int echoes, struct seq_buf *report);
 int st_smb2_negotiate(struct socket *sock, u16 *dialect);

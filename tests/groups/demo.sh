@@ -38,6 +38,30 @@ transfer 'rxe  IPv6' 'rxe v6' 257
 transfer 'TCP  IPv4' 'tcp v4' 6
 transfer 'TCP  IPv6' 'tcp v6' 6
 
+show '\nLarge data by RDMA between two kernel sockets, 1 GiB in transfers of each size, four at a\n'
+show 'time; registered, moved, invalidated. Hashes of both ends equal, then the rate:\n\n'
+show '  %-13s %-6s  %11s  %11s  %11s\n' transport '' '64 KiB' '1 MiB' '8 MiB'
+# A line for each direction: LABEL BED.
+rdma() {
+	local label=$1 dir size addr
+	addr=$(bed_addr "$2")
+	if ! check "rdma $label" sh -c "echo $addr 1024 >$SMBDR_DEBUG/rdma"; then
+		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
+		return 1
+	fi
+	for dir in write read; do
+		show '  %-13s %-6s' "$label" "$dir"
+		for size in 64 1024 8192; do
+			show '  %6s MB/s' "$(value "${dir}_${size}_mb_s")"
+			check "hashes equal $label $dir $size KiB" test \
+				"$(value "${dir}_${size}_sent")" = "$(value "${dir}_${size}_received")"
+		done
+		show '\n'
+	done
+}
+rdma 'siw  IPv4' 'siw v4'
+rdma 'rxe  IPv4' 'rxe v4'
+
 show '\nOur socket and the stock ksmbd.ko of Linux %s, SMB2 NEGOTIATE and three ECHOs:\n\n' "$(uname -r)"
 ksmbd() {
 	local bed=$1 port
