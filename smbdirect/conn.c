@@ -470,7 +470,6 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	init_rwsem(&conn->rdma_sem);
 	INIT_LIST_HEAD(&conn->mrs);
 	INIT_LIST_HEAD(&conn->mr_free);
-	INIT_LIST_HEAD(&conn->mr_retiring);
 	INIT_LIST_HEAD(&conn->mr_waiters);
 	INIT_LIST_HEAD(&conn->mr_bufs);
 	INIT_LIST_HEAD(&conn->rw_free);

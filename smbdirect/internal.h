@@ -107,7 +107,7 @@ enum smbdr_mr_state {
 /**
  * struct smbdr_mr - a memory region
  * @all: in conn->mrs, always
- * @list: where it is: free, retiring, or with a buffer; under conn->lock
+ * @list: where it is: free, or with a buffer; under conn->lock
  * @mr: what the device calls it
  * @pages: the most pieces that it takes
  * @state: enum smbdr_mr_state; under conn->lock
@@ -216,14 +216,13 @@ struct smbdr_ns {
  * @rx_broken: nothing more is taken in after an error, likewise
  * @rdma_sem: held for reading by callers that use the device; waited for by
  *	the teardown; outside of @lock
- * @sq_posted: counts what is posted to the send queue and matters to @mr_retiring;
- *	this and all below up to @rw_reads under @lock
+ * @sq_posted: counts what registers memory, and what ends that, in the send
+ *	queue; this and all below up to @rw_reads under @lock
  * @sq_retired: the part of it that is known to be through
  * @mrs: all struct smbdr_mr
  * @mr_free: those of them for buffers that are free
  * @mr_nr_free: their number
  * @mr_total: those for buffers, made or about to be
- * @mr_retiring: free, but the request that registered them may be on its way yet
  * @mr_waiters: struct smbdr_mr_waiter, first come, first served
  * @mr_bufs: struct smbdr_kern_mr
  * @rw_area: what transfers need, NULL until the first one
@@ -315,7 +314,6 @@ struct smbdr_conn {
 	struct list_head mr_free;
 	u32 mr_nr_free;
 	u32 mr_total;
-	struct list_head mr_retiring;
 	struct list_head mr_waiters;
 	struct list_head mr_bufs;
 	struct smbdr_rw_area *rw_area;

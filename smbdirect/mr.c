@@ -11,11 +11,10 @@
  *
  * The request that registers is posted at once and without a completion: the send
  * queue works in order, so it takes effect before any message that can tell the
- * peer of it. Each region has a place in the send queue for one registering
- * and one invalidating request. The former is known to be free again
- * when anything posted later has completed, which is what conn->sq_posted
- * and conn->sq_retired count; a region whose registering request has not been
- * seen to be through is not used again yet.
+ * peer of it. It is known to be through when anything posted later has
+ * completed, which is what conn->sq_posted and conn->sq_retired count. Each
+ * region has a place in the send queue for one registering and one invalidating
+ * request. It is not used again before both are through.
  *
  * Deregistering is certain: when it returns, the peer has invalidated the
  * region, or we have, or the queue pair and the region are gone. It waits for
@@ -24,7 +23,8 @@
  *
  * An invalidation by the peer counts only if the region was known to be registered
  * when it came. A peer can guess a key and be early: then our request would make
- * valid what it has invalidated before. In case of doubt we invalidate as well.
+ * valid what it has invalidated before. In case of doubt we invalidate as well,
+ * which also shows that the registering request is through.
  *
  * Locking. Lists and states are under conn->lock. conn->rdma_sem is held for
  * reading by whoever uses the device from a caller's context. The teardown
@@ -108,7 +108,6 @@ static void smbdr_wc_local_inv(struct ib_cq *cq, struct ib_wc *wc)
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MR_INV_LOCAL);
 	if (!--buf->busy)
 		complete(&buf->quiet);
-	smbdr_conn_check_drained(conn);
 	spin_unlock_bh(&conn->lock);
 }
 
@@ -227,10 +226,6 @@ static void smbdr_mr_give(struct smbdr_conn *conn, struct smbdr_mr *mr)
 {
 	mr->state = SMBDR_MR_FREE;
 	mr->buf = NULL;
-	if (mr->reg_seq > conn->sq_retired) {
-		list_move_tail(&mr->list, &conn->mr_retiring);
-		return;
-	}
 	list_move(&mr->list, &conn->mr_free);
 	conn->mr_nr_free++;
 }
@@ -255,17 +250,8 @@ static void smbdr_mr_give_all(struct smbdr_conn *conn, struct list_head *mrs, u3
  */
 void smbdr_sq_retire(struct smbdr_conn *conn, u64 seq)
 {
-	struct smbdr_mr *mr, *tmp;
-
 	lockdep_assert_held(&conn->lock);
-	if (seq <= conn->sq_retired)
-		return;
-	conn->sq_retired = seq;
-	if (list_empty(&conn->mr_retiring))
-		return;
-	list_for_each_entry_safe(mr, tmp, &conn->mr_retiring, list)
-		smbdr_mr_give(conn, mr);
-	smbdr_mr_serve(conn);
+	conn->sq_retired = max(conn->sq_retired, seq);
 }
 
 /* Wait in line. 0 if w->got and w->missing are there. */
@@ -694,7 +680,6 @@ void smbdr_mr_release(struct smbdr_conn *conn)
 	}
 	INIT_LIST_HEAD(&conn->mrs);
 	INIT_LIST_HEAD(&conn->mr_free);
-	INIT_LIST_HEAD(&conn->mr_retiring);
 	list_for_each_entry_safe(buf, next, &conn->mr_bufs, list) {
 		smbdr_sgl_unmap(&buf->sgl, conn->pd->device);
 		list_del_init(&buf->list);
