@@ -215,23 +215,52 @@ void peer_expect_disconnect(int timeout)
 	}
 }
 
-/* Waits for the completion, but not for its success: scenarios see that later. */
-void peer_send_raw(const void *buf, uint32_t len)
+/* One send is through, well or badly. */
+static void send_wait(void)
 {
 	double end = now() + WAIT;
 	struct ibv_wc wc;
 	int n;
 
-	peer_check(len <= sizeof(send_mem), "message of %u bytes", len);
-	if (buf != send_mem)
-		memcpy(send_mem, buf, len);
-	if (rdma_post_send(id, NULL, send_mem, len, send_mr, 0))
-		return;
 	do {
 		n = ibv_poll_cq(send_cq, 1, &wc);
 		peer_check(n >= 0, "ibv_poll_cq: %d", n);
 		peer_check(n || now() < end, "a send did not complete");
 	} while (!n);
+}
+
+/* Waits for the completion, but not for its success: scenarios see that later. */
+void peer_send_raw(const void *buf, uint32_t len)
+{
+	peer_check(len <= sizeof(send_mem), "message of %u bytes", len);
+	if (buf != send_mem)
+		memcpy(send_mem, buf, len);
+	if (rdma_post_send(id, NULL, send_mem, len, send_mr, 0))
+		return;
+	send_wait();
+}
+
+bool peer_send_by(enum ibv_wr_opcode op, const void *buf, uint32_t len, uint32_t key)
+{
+	struct ibv_sge sge = { .addr = (uintptr_t)send_mem, .length = len, .lkey = send_mr->lkey };
+	struct ibv_send_wr wr = {
+		.opcode = op,
+		.sg_list = &sge,
+		.num_sge = len ? 1 : 0,
+		.send_flags = IBV_SEND_SIGNALED,
+	}, *bad;
+	bool imm = op == IBV_WR_SEND_WITH_IMM || op == IBV_WR_RDMA_WRITE_WITH_IMM;
+
+	if (imm && id->verbs->device->transport_type == IBV_TRANSPORT_IWARP)
+		return false;
+	memcpy(send_mem, buf, len);
+	if (imm)
+		wr.imm_data = key;
+	else
+		wr.invalidate_rkey = key;
+	peer_check(!ibv_post_send(id->qp, &wr, &bad), "ibv_post_send: %s", strerror(errno));
+	send_wait();
+	return true;
 }
 
 static void put16(uint8_t *p, uint16_t v)

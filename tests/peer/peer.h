@@ -8,6 +8,7 @@
 #ifndef SMBDR_PEER_H
 #define SMBDR_PEER_H
 
+#include <infiniband/verbs.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,8 @@ bool peer_connected(void);
 
 /* Messages. peer_recv() gives NULL when the connection is gone. */
 void peer_send_raw(const void *buf, uint32_t len);
+/* The same by another operation than a plain send; false if iWARP does not have it. */
+bool peer_send_by(enum ibv_wr_opcode op, const void *buf, uint32_t len, uint32_t key);
 void peer_send_request(const struct request *r);
 void peer_send_data(const struct data *d);
 const struct msg *peer_recv(int timeout);

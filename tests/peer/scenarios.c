@@ -183,6 +183,44 @@ static void keepalive(void)
 	peer_disconnect();
 }
 
+/* A data message without payload that asks for an answer. */
+static const uint8_t flagged[20] = { 10, 0, 10, 0, 1, 0 };
+
+/* Immediate data means nothing to SMB Direct; the message is one. */
+static void send_immediate(void)
+{
+	const struct msg *m;
+
+	peer_connect(peer_addr, peer_port);
+	peer_negotiate(&normal);
+	if (peer_send_by(IBV_WR_SEND_WITH_IMM, flagged, sizeof(flagged), 77)) {
+		m = peer_recv(5);
+		peer_check(m && m->len == 20, "no answer");
+		peer_done();
+	}
+	peer_disconnect();
+}
+
+/* Takes a receive, but is no message. */
+static void write_immediate(void)
+{
+	peer_connect(peer_addr, peer_port);
+	peer_negotiate(&normal);
+	if (peer_send_by(IBV_WR_RDMA_WRITE_WITH_IMM, flagged, 0, 77))
+		peer_expect_disconnect(GONE);
+	peer_disconnect();
+}
+
+/* Nobody has told us a key. */
+static void invalidate_unknown(void)
+{
+	peer_connect(peer_addr, peer_port);
+	peer_negotiate(&normal);
+	peer_send_by(IBV_WR_SEND_WITH_INV, flagged, sizeof(flagged), 0x1234567);
+	peer_expect_disconnect(GONE);
+	peer_disconnect();
+}
+
 /* The connection ends; the server goes on. */
 static void refused(const struct request *r)
 {
@@ -379,6 +417,9 @@ const struct scenario scenarios[] = {
 	S(variable_segments, "segments of 0 bytes among others"),
 	S(padded, "bytes behind the data"),
 	S(keepalive, "a flagged message is answered without flag"),
+	S(send_immediate, "a message with immediate data"),
+	S(write_immediate, "an RDMA write with immediate data"),
+	S(invalidate_unknown, "a message that invalidates an unknown key"),
 	S(request_short, "a request of 19 bytes"),
 	S(request_credits, "a request for 0 credits"),
 	S(request_maxrecv, "a request with max receive size 127"),
