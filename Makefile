@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo check kunit bench style docs help kerneldir
+.PHONY: all modules modules_install clean distclean demo smb check kunit bench style docs help kerneldir
 
 all: modules
 
@@ -30,6 +30,9 @@ clean: ## remove what a build left in the checkout
 
 demo: ## two kernel sockets over soft RDMA, and one to a stock server, in a test kernel
 	@tests/demo.sh
+
+smb: ## the kernel's SMB client and server on our sockets, for the release test kernel
+	@tests/vm/deps.sh && tools/smb/build.sh release
 
 check: ## every test, here and in test kernels; the last line is the total
 	@tests/check.sh

@@ -554,6 +554,7 @@ void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info)
 		info->recv_credits = conn->credits.announced;
 		info->recv_posted = conn->credits.posted;
 		info->keepalive_interval = conn->params.keepalive_interval;
+		info->max_region_pages = conn->sizing.mr_pages;
 		info->initiator_depth = conn->depths.initiator_depth;
 		info->responder_resources = conn->depths.responder_resources;
 		info->device_class = conn->iwarp ? SMBDIRECT_DEVICE_IWARP : SMBDIRECT_DEVICE_IB;

@@ -13,6 +13,13 @@ lockdep: stream keepalive ksmbd
 leak:    close many reload trace peer rdma rdma_fault
 release: stream close keepalive many peer rdma
 '
+smb_table='
+release ours ours
+release ours stock
+release stock ours
+release stock stock
+lockdep ours ours
+'
 # For one boot; the slowest takes half of it on two idle cores.
 export TIMEOUT=${TIMEOUT:-1200}
 oldest=6.12
@@ -62,6 +69,11 @@ while IFS=': ' read -r flavour groups; do
 	# shellcheck disable=SC2086 # a list
 	step "kernel $flavour: $groups" tests/vm/run.sh "$flavour" $groups
 done <<<"$vm_table"
+# A mount over RDMA: kernel, whose client, whose server.
+while read -r flavour client server; do
+	[ -z "$flavour" ] || SMB="$client $server" step "SMB on $flavour: $client client, $server server" \
+		tests/vm/run.sh "$flavour" smb
+done <<<"$smb_table"
 
 echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

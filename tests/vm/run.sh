@@ -9,7 +9,8 @@
 #
 # Environment: SERIES (kernel.sh's default), CPUS (2), MEM (2G release, 3G debug), TIMEOUT (600
 # seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less 60), OUT
-# (output directory, default a fresh one in the cache), APPEND (more kernel parameters).
+# (output directory, default a fresh one in the cache), APPEND (more kernel parameters), SMB (whose
+# SMB modules the guest has: "ours stock" is our client and the stock server; default stock).
 # The last line is "N passed, N failed[, N skipped]".
 set -euo pipefail
 
@@ -58,6 +59,12 @@ cp -al "$build/root/lib/modules/$release" "$modroot/" 2>/dev/null ||
 rm -f "$modroot/$release"/{build,source} "$modroot/$release"/modules.{dep,alias,symbols,softdep,devname}*
 mkdir -p "$modroot/$release/updates"
 find "$mod" -maxdepth 1 -name '*.ko' -exec cp -t "$modroot/$release/updates" {} +
+read -r smb_client smb_server <<<"${SMB:-stock stock}"
+if [ "$smb_client$smb_server" != stockstock ]; then
+	smb=$("$top/tools/smb/build.sh" "${kernel}" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+	[ "$smb_client" != ours ] || cp "$smb/cifs.ko" "$modroot/$release/updates/"
+	[ "$smb_server" != ours ] || cp "$smb/ksmbd.ko" "$modroot/$release/updates/"
+fi
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
 
 # shellcheck disable=SC2054,SC2206 # words of append; commas belong to the console arguments

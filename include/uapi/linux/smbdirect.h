@@ -76,6 +76,7 @@ enum smbdirect_device_class {
  * @responder_resources: RDMA reads that the peer may have in flight
  * @device_class: enum smbdirect_device_class of the device in use, 0 if none
  * @reserved: zero
+ * @max_region_pages: pages in one region of registered memory
  *
  * Zero before the connection is established. The struct grows only at its
  * end; a shorter or longer buffer is legal for getsockopt().
@@ -94,6 +95,7 @@ struct smbdirect_info {
 	__u8	responder_resources;
 	__u8	device_class;
 	__u8	reserved;
+	__u32	max_region_pages;
 };
 
 #endif /* _UAPI_LINUX_SMBDIRECT_H */
