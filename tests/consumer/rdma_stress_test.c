@@ -13,6 +13,7 @@
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 #include "rdma_lib.h"
 
 #define STRESS_SOON	10000	/* ms: nothing may take longer */
@@ -74,6 +75,20 @@ static void stress_refused(struct kunit *test, struct stress *s, enum smbdr_kern
 	KUNIT_EXPECT_TRUE_MSG(test, st_mem_untouched(&s->mem), "%s", what);
 	KUNIT_EXPECT_TRUE_MSG(test, st_mem_untouched(&s->local), "%s", what);
 	KUNIT_EXPECT_EQ_MSG(test, st_ping(s->q.c, s->q.s, 1000), 0, "%s", what);
+}
+
+/* What ends a connection, as calls and callbacks may give it. Not: a timeout. */
+static bool stress_end_errno(int err)
+{
+	return err == -EPIPE || err == -ECONNRESET || err == -ECONNABORTED;
+}
+
+/*
+ * Callbacks are missing and may still come: their memory stays, and so does this code.
+ */
+static void stress_lost(void)
+{
+	__module_get(THIS_MODULE);
 }
 
 static struct smbdr_kern_mr *stress_register(struct kunit *test, struct stress *s,
@@ -157,6 +172,44 @@ static void stress_dead_remote(struct kunit *test)
 	kvfree(buf);
 }
 
+#define STRESS_COUNTED	10
+
+/*
+ * STRESS_COUNTED regions that the peer invalidates, half of them with a frame of many
+ * messages, and one that we do. The group script looks at the counters: none
+ * of the former may be invalidated again, and none may be missed.
+ */
+static void stress_counts(struct kunit *test)
+{
+	u32 len = 100 * SZ_1K;
+	struct smbdr_kern_desc desc;
+	struct smbdr_kern_mr *mr;
+	struct stress s;
+	u8 *buf;
+	int i;
+
+	buf = kvmalloc(len + ST_HDR, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
+	for (i = 0; i <= STRESS_COUNTED; i++) {
+		u32 size = i & 1 ? len : 10;
+
+		mr = stress_register(test, &s, SMBDR_KERN_RDMA_READ, &desc);
+		if (!mr)
+			break;
+		/* It is known to be registered when something sent later has completed. */
+		msleep(20);
+		if (i < STRESS_COUNTED) {
+			KUNIT_EXPECT_EQ(test, st_send_inv(s.p.s, i, size, desc.token), 0);
+			KUNIT_EXPECT_EQ(test, st_recv_frame(s.p.c, i, size, 0, buf), 0);
+		}
+		smbdr_kern_mr_deregister(mr);
+	}
+	KUNIT_EXPECT_EQ(test, st_ping(s.p.c, s.p.s, 1000), 0);
+	stress_close(&s);
+	kvfree(buf);
+}
+
 static bool stress_on_rxe(struct socket *sock)
 {
 	struct smbdirect_info info;
@@ -174,6 +227,7 @@ static void stress_foreign_key(struct kunit *test)
 	struct smbdr_kern_mr *mr;
 	struct stress s;
 	u32 i, nr;
+	int err;
 
 	for (i = 0; i < 2; i++) {
 		__le32 token = cpu_to_le32(0x12345678);
@@ -188,6 +242,8 @@ static void stress_foreign_key(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st_send_inv(s.p.s, 3, 10, token), 0);
 		KUNIT_EXPECT_TRUE(test, stress_ended(s.p.c));
 		KUNIT_EXPECT_TRUE(test, stress_ended(s.p.s));
+		KUNIT_EXPECT_EQ(test, st_getopt(s.p.c, SOL_SOCKET, SO_ERROR, &err), 0);
+		KUNIT_EXPECT_EQ_MSG(test, err, ECONNABORTED, "key %u", i);
 		KUNIT_EXPECT_EQ(test, st_tell(s.q.c, s.q.s), 0);
 		/* rxe does not ask whose the key is: there it is invalid now. */
 		if (!i || !stress_on_rxe(s.q.c)) {
@@ -268,20 +324,29 @@ static void stress_forged(struct kunit *test)
 	}
 }
 
-/* Writing what may only be read. (siw does not look at the other way round.) */
+/* Writing what may only be read, and the other way round. */
 static void stress_wrong_way(struct kunit *test)
 {
 	struct smbdr_kern_desc desc;
 	struct smbdr_kern_mr *mr;
 	struct stress s;
+	int i;
 
-	KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
-	mr = stress_register(test, &s, SMBDR_KERN_RDMA_READ, &desc);
-	if (mr) {
-		stress_refused(test, &s, SMBDR_KERN_RDMA_WRITE, &desc, "write to read only");
-		smbdr_kern_mr_deregister(mr);
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
+		/* siw never asks whether memory may be read. */
+		if (i && !stress_on_rxe(s.p.c)) {
+			stress_close(&s);
+			break;
+		}
+		mr = stress_register(test, &s, stress_dirs[i], &desc);
+		if (mr) {
+			stress_refused(test, &s, stress_dirs[!i], &desc,
+				       i ? "read of write only" : "write to read only");
+			smbdr_kern_mr_deregister(mr);
+		}
+		stress_close(&s);
 	}
-	stress_close(&s);
 }
 
 /* Odd, but right: a length that is too large but not used, ranges that overlap. */
@@ -309,6 +374,21 @@ static void stress_odd(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, memcmp(s.local.base + 2000, s.mem.base + 100, 2096), 0);
 		smbdr_kern_mr_deregister(mr);
 	}
+	mr = stress_register(test, &s, SMBDR_KERN_RDMA_WRITE, &desc);
+	if (mr) {
+		st_mem_fill(&s.local, 2);
+		descs[0] = desc;
+		descs[0].length = cpu_to_le32(1000);
+		descs[1] = descs[0];
+		descs[2] = desc;
+		KUNIT_EXPECT_EQ(test, st_rdma(s.p.s, &s.local, SMBDR_KERN_RDMA_WRITE, descs, 3, 0),
+				0);
+		KUNIT_EXPECT_EQ(test, st_tell(s.p.s, s.p.c), 0);
+		smbdr_kern_mr_deregister(mr);
+		/* The last one was written last. */
+		KUNIT_EXPECT_EQ(test, memcmp(s.mem.base + 100, s.local.base + 2000, 2096), 0);
+		KUNIT_EXPECT_TRUE(test, st_mem_intact(&s.mem));
+	}
 	stress_close(&s);
 }
 
@@ -318,12 +398,33 @@ static void stress_odd(struct kunit *test)
 #define STRESS_PAIRS	4
 #define STRESS_LEN	50000
 
+/**
+ * struct stress_stream - frames in one direction, from many threads to one receiver
+ * @from: who sends
+ * @to: who receives
+ * @lock: sending
+ * @sent: frames so far; number, content and length of a frame are one; under @lock
+ * @got: frames that arrived and were right
+ * @err: why the receiver has stopped
+ * @wait: @got or @err has changed
+ * @thread: the receiver
+ */
+struct stress_stream {
+	struct socket *from;
+	struct socket *to;
+	struct mutex lock;	/* sending */
+	u32 sent;
+	u32 got;
+	int err;
+	wait_queue_head_t wait;
+	struct st_thread *thread;
+};
+
 struct stress_all {
 	struct st_pair pairs[STRESS_PAIRS];
-	struct mutex tell[STRESS_PAIRS];	/* who uses the stream of the pair */
+	struct stress_stream streams[STRESS_PAIRS][2];	/* from c to s, and back */
 	unsigned int rounds;
 	bool may_fail;
-	atomic_t bad;
 	atomic_t ok;
 };
 
@@ -332,14 +433,57 @@ struct stress_one {
 	u32 n;
 };
 
+static u32 stress_frame_len(u32 nr)
+{
+	return nr % 8 == 7 ? SZ_256K : 1 + nr * 377 % 5000;
+}
+
+static int stress_receiver(struct st_thread *t)
+{
+	struct stress_stream *st = t->arg;
+	u8 *buf = kvmalloc(SZ_256K + ST_HDR, GFP_KERNEL);
+	int ret = buf ? 0 : -ENOMEM;
+
+	while (!ret) {
+		st_where(t, "frame %u", st->got);
+		ret = st_recv_frame(st->to, st->got, stress_frame_len(st->got), 0, buf);
+		if (!ret)
+			WRITE_ONCE(st->got, st->got + 1);
+		else
+			WRITE_ONCE(st->err, ret);
+		wake_up_all(&st->wait);
+	}
+	WRITE_ONCE(st->err, ret);
+	wake_up_all(&st->wait);
+	kvfree(buf);
+	return stress_end_errno(ret) ? 0 : ret;
+}
+
+/* Send a frame and wait until it has arrived: what was done before is effective there. */
+static int stress_say(struct stress_stream *st)
+{
+	u32 nr;
+	int ret;
+
+	mutex_lock(&st->lock);
+	nr = st->sent++;
+	ret = st_send_frame(st->from, nr, stress_frame_len(nr));
+	mutex_unlock(&st->lock);
+	if (ret)
+		return ret;
+	if (!wait_event_timeout(st->wait, READ_ONCE(st->got) > nr || READ_ONCE(st->err),
+				msecs_to_jiffies(STRESS_SOON)))
+		return -ETIME;
+	return READ_ONCE(st->got) > nr ? 0 : READ_ONCE(st->err);
+}
+
 /* One round: register at one end, transfer from the other, deregister, compare. */
 static int stress_round(struct stress_all *all, u32 n, u32 round, struct st_mem *owner,
 			struct st_mem *local)
 {
 	struct st_pair *p = &all->pairs[n % STRESS_PAIRS];
-	struct mutex *tell = &all->tell[n % STRESS_PAIRS];
+	struct stress_stream *streams = all->streams[n % STRESS_PAIRS];
 	bool read = (n ^ round) & 1, swap = n & 4;
-	struct socket *from = swap ? p->s : p->c, *to = swap ? p->c : p->s;
 	const struct smbdr_kern_desc *descs;
 	struct smbdr_kern_mr *mr;
 	u32 nr;
@@ -348,22 +492,17 @@ static int stress_round(struct stress_all *all, u32 n, u32 round, struct st_mem 
 	memset(owner->base + owner->off, 0, owner->len);
 	memset(local->base + local->off, 0, local->len);
 	st_mem_fill(read ? owner : local, n * 100 + round);
-	mr = st_register(from, owner, read ? SMBDR_KERN_REMOTE_READ : SMBDR_KERN_REMOTE_WRITE);
+	mr = st_register(swap ? p->s : p->c, owner,
+			 read ? SMBDR_KERN_REMOTE_READ : SMBDR_KERN_REMOTE_WRITE);
 	if (IS_ERR(mr))
 		return PTR_ERR(mr);
 	descs = smbdr_kern_mr_descs(mr, &nr);
-	mutex_lock(tell);
-	/* A large frame now and then, so that sends and transfers compete. */
-	ret = st_ping(from, to, round % 4 ? 100 : SZ_256K);
-	mutex_unlock(tell);
+	ret = stress_say(&streams[swap]);
 	if (!ret)
-		ret = st_rdma(to, local, read ? SMBDR_KERN_RDMA_READ : SMBDR_KERN_RDMA_WRITE,
-			      descs, nr, 0);
-	if (!ret && !read) {
-		mutex_lock(tell);
-		ret = st_tell(to, from);
-		mutex_unlock(tell);
-	}
+		ret = st_rdma(swap ? p->c : p->s, local,
+			      read ? SMBDR_KERN_RDMA_READ : SMBDR_KERN_RDMA_WRITE, descs, nr, 0);
+	if (!ret && !read)
+		ret = stress_say(&streams[!swap]);
 	smbdr_kern_mr_deregister(mr);
 	if (!ret && !st_mem_same(read ? local : owner, n * 100 + round))
 		ret = -EILSEQ;
@@ -394,22 +533,57 @@ static int stress_thread(struct st_thread *t)
 		st_mem_free(&owner);
 	if (local.base)
 		st_mem_free(&local);
-	/* Wrong data is never right; anything else is if the connection was ended. */
-	if (ret && (ret == -EILSEQ || !all->may_fail))
-		atomic_inc(&all->bad);
-	return ret == -EILSEQ || !all->may_fail ? ret : 0;
+	/* Wrong data and timeouts are never right; an end is if there was one. */
+	return all->may_fail && stress_end_errno(ret) ? 0 : ret;
 }
 
+static void stress_streams_open(struct kunit *test, struct stress_all *all)
+{
+	u32 i, j;
+
+	for (i = 0; i < STRESS_PAIRS; i++) {
+		struct st_pair *p = &all->pairs[i];
+
+		KUNIT_ASSERT_EQ(test, st_pair_open(p, NULL, NULL), 0);
+		for (j = 0; j < 2; j++) {
+			struct stress_stream *st = &all->streams[i][j];
+
+			st->from = j ? p->s : p->c;
+			st->to = j ? p->c : p->s;
+			mutex_init(&st->lock);
+			init_waitqueue_head(&st->wait);
+			st->thread = st_run("receiver", stress_receiver, st);
+		}
+	}
+}
+
+static void stress_streams_close(struct kunit *test, struct stress_all *all)
+{
+	u32 i, j;
+
+	for (i = 0; i < STRESS_PAIRS; i++) {
+		kernel_sock_shutdown(all->pairs[i].c, SHUT_RDWR);
+		for (j = 0; j < 2; j++) {
+			struct stress_stream *st = &all->streams[i][j];
+
+			KUNIT_EXPECT_EQ_MSG(test, st_join(st->thread, STRESS_SOON), 0,
+					    "pair %u, stream %u", i, j);
+			if (!all->may_fail)
+				KUNIT_EXPECT_EQ(test, st->got, st->sent);
+		}
+		st_pair_close(&all->pairs[i]);
+	}
+}
+
+/* Sockets are not released here: their users are inside. See stress_async_end(). */
 static void stress_all_run(struct kunit *test, struct stress_all *all, bool end)
 {
 	struct st_thread *threads[STRESS_THREADS];
-	struct stress_one one[STRESS_THREADS];
+	struct stress_one *one = kunit_kcalloc(test, STRESS_THREADS, sizeof(*one), GFP_KERNEL);
 	u32 i;
 
-	for (i = 0; i < STRESS_PAIRS; i++) {
-		mutex_init(&all->tell[i]);
-		KUNIT_ASSERT_EQ(test, st_pair_open(&all->pairs[i], NULL, NULL), 0);
-	}
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	stress_streams_open(test, all);
 	for (i = 0; i < STRESS_THREADS; i++) {
 		one[i] = (struct stress_one){ all, i };
 		threads[i] = st_run("rdma", stress_thread, &one[i]);
@@ -420,16 +594,12 @@ static void stress_all_run(struct kunit *test, struct stress_all *all, bool end)
 			kernel_sock_shutdown(i & 1 ? all->pairs[i].c : all->pairs[i].s, SHUT_RDWR);
 		}
 	}
+	/* After an end it is to be soon; without one it takes as long as the work. */
 	for (i = 0; i < STRESS_THREADS; i++)
-		KUNIT_EXPECT_EQ_MSG(test, st_join(threads[i], 4 * st_cfg.timeout), 0, "thread %u",
-				    i);
-	KUNIT_EXPECT_EQ(test, atomic_read(&all->bad), 0);
+		KUNIT_EXPECT_EQ_MSG(test, st_join(threads[i], end ? STRESS_SOON :
+						  4 * st_cfg.timeout), 0, "thread %u", i);
 	KUNIT_EXPECT_GT(test, atomic_read(&all->ok), 0);
-	for (i = 0; i < STRESS_PAIRS; i++) {
-		if (!end)
-			KUNIT_EXPECT_EQ(test, st_ping(all->pairs[i].c, all->pairs[i].s, 100), 0);
-		st_pair_close(&all->pairs[i]);
-	}
+	stress_streams_close(test, all);
 }
 
 /* 32 threads on four connections register, read, write and send, and all data is right. */
@@ -455,6 +625,157 @@ static void stress_mixed_end(struct kunit *test)
 		all->rounds = 100000;
 		all->may_fail = true;
 		stress_all_run(test, all, true);
+	}
+}
+
+#define STRESS_ASYNC_THREADS	8
+#define STRESS_ASYNC		200	/* for each thread */
+
+struct stress_async {
+	struct socket *sock;
+	struct st_mem *local;
+	const struct smbdr_kern_desc *desc[2];	/* to read, to write */
+	atomic_t accepted;
+	atomic_t called;
+	struct stress_slot {
+		struct stress_async *all;
+		atomic_t calls;
+		bool accepted;
+		int err;
+	} slots[STRESS_ASYNC_THREADS][STRESS_ASYNC];
+};
+
+static void stress_async_done(void *arg, int err)
+{
+	struct stress_slot *slot = arg;
+
+	slot->err = err;
+	atomic_inc(&slot->calls);
+	atomic_inc(&slot->all->called);
+}
+
+static int stress_async_thread(struct st_thread *t)
+{
+	struct stress_slot *slots = t->arg;
+	struct stress_async *all = slots->all;
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < STRESS_ASYNC; i++) {
+		struct iov_iter iter;
+		struct smbdr_kern_rdma rdma = {
+			.dir = stress_dirs[i & 1],
+			.iter = &iter,
+			.descs = all->desc[i & 1],
+			.nr_descs = 1,
+			.done = stress_async_done,
+			.arg = &slots[i],
+		};
+		/* Each thread has a struct of its own: the kvec of an iterator is in it. */
+		struct st_mem local = *all->local;
+
+		st_where(t, "submit %d", i);
+		st_mem_iter(&local, &iter, i & 1 ? ITER_SOURCE : ITER_DEST, 0, local.len);
+		slots[i].all = all;
+		ret = smbdr_kern_rdma_submit(all->sock, &rdma);
+		if (!ret) {
+			slots[i].accepted = true;
+			atomic_inc(&all->accepted);
+		}
+	}
+	return stress_end_errno(ret) ? 0 : ret;
+}
+
+static bool stress_async_all(struct stress_async *all)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(STRESS_SOON);
+
+	while (atomic_read(&all->called) < atomic_read(&all->accepted)) {
+		if (time_after(jiffies, end))
+			return false;
+		usleep_range(5000, 10000);
+	}
+	msleep(20);	/* for one too many */
+	return true;
+}
+
+/* One connection, ended in a way at a random moment. False if callbacks are missing. */
+static bool stress_async_one(struct kunit *test, struct stress_async *all, int how)
+{
+	struct st_thread *threads[STRESS_ASYNC_THREADS];
+	struct smbdr_kern_desc desc[2];
+	struct smbdr_kern_mr *mr[2];
+	struct stress s;
+	bool complete;
+	int i, j;
+
+	KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
+	for (i = 0; i < 2; i++) {
+		mr[i] = stress_register(test, &s, stress_dirs[i], &desc[i]);
+		KUNIT_ASSERT_NOT_NULL(test, mr[i]);
+		all->desc[i] = &desc[i];
+	}
+	all->sock = s.p.s;
+	for (i = 0; i < STRESS_ASYNC_THREADS; i++) {
+		all->slots[i][0].all = all;
+		threads[i] = st_run("async", stress_async_thread, all->slots[i]);
+	}
+	usleep_range(1, 1 + get_random_u32_below(20000));
+	switch (how) {
+	case 0:
+		kernel_sock_shutdown(s.p.s, SHUT_RDWR);
+		break;
+	case 1:
+		kernel_sock_shutdown(s.p.c, SHUT_RDWR);
+		break;
+	case 2:
+		st_release(&s.p.c);	/* nobody is inside; the buffers may stay */
+		break;
+	}
+	for (i = 0; i < STRESS_ASYNC_THREADS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, st_join(threads[i], STRESS_SOON), 0, "%d", how);
+	complete = stress_async_all(all);
+	KUNIT_EXPECT_TRUE_MSG(test, complete, "%d: %d of %d", how, atomic_read(&all->called),
+			      atomic_read(&all->accepted));
+	for (i = 0; i < STRESS_ASYNC_THREADS; i++)
+		for (j = 0; j < STRESS_ASYNC; j++) {
+			struct stress_slot *slot = &all->slots[i][j];
+
+			KUNIT_EXPECT_EQ_MSG(test, atomic_read(&slot->calls), slot->accepted,
+					    "%d: %d %d", how, i, j);
+			KUNIT_EXPECT_TRUE_MSG(test, !slot->err || stress_end_errno(slot->err),
+					      "%d: %d", how, slot->err);
+		}
+	for (i = 0; i < 2; i++)
+		smbdr_kern_mr_deregister(mr[i]);
+	KUNIT_EXPECT_EQ(test, st_ping(s.q.c, s.q.s, 100), 0);
+	stress_close(&s);
+	return complete;
+}
+
+/* Transfers are being submitted by many when the end comes: what was taken is ended, once. */
+static void stress_async_end(struct kunit *test)
+{
+	struct st_mem *local = kzalloc(sizeof(*local), GFP_KERNEL);
+	bool complete = true;
+	int how;
+
+	KUNIT_ASSERT_NOT_NULL(test, local);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(local, ST_MEM_VMALLOC, 5, 4096), 0);
+	for (how = 0; complete && how < 9; how++) {
+		struct stress_async *all = kvzalloc(sizeof(*all), GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, all);
+		all->local = local;
+		complete = stress_async_one(test, all, how % 3);
+		if (complete)
+			kvfree(all);
+	}
+	if (complete) {
+		KUNIT_EXPECT_TRUE(test, st_mem_intact(local));
+		st_mem_free(local);
+		kfree(local);
+	} else {
+		stress_lost();
 	}
 }
 
@@ -523,6 +844,83 @@ static void stress_dereg_after(struct kunit *test)
 	}
 }
 
+struct stress_race {
+	struct stress *s;
+	struct smbdr_kern_mr *mr;
+	struct smbdr_kern_desc desc;
+	int writes;
+};
+
+static int stress_race_writer(struct st_thread *t)
+{
+	struct stress_race *r = t->arg;
+	int ret;
+
+	do {
+		st_where(t, "write %d", r->writes);
+		ret = st_rdma(r->s->p.s, &r->s->local, SMBDR_KERN_RDMA_WRITE, &r->desc, 1, 0);
+		if (!ret)
+			WRITE_ONCE(r->writes, r->writes + 1);
+	} while (!ret);
+	return ret == -EREMOTEIO || stress_end_errno(ret) ? 0 : ret;
+}
+
+/* Once deregistering has returned, not a byte changes any more. */
+static int stress_race_dereg(struct st_thread *t)
+{
+	struct stress_race *r = t->arg;
+	struct st_mem *mem = &r->s->mem;
+	size_t len = (size_t)mem->nr * PAGE_SIZE;
+
+	st_where(t, "deregister");
+	smbdr_kern_mr_deregister(r->mr);
+	memset(mem->base, 0x5a, len);
+	msleep(20);
+	return memchr_inv(mem->base, 0x5a, len) ? -EILSEQ : 0;
+}
+
+/* The peer writes and writes, one thread deregisters, another one ends the connection. */
+static void stress_dereg_race(struct kunit *test)
+{
+	struct st_thread *writer, *dereg;
+	struct stress_race r;
+	struct stress s;
+	int how;
+
+	for (how = 0; how < 20; how++) {
+		unsigned long end = jiffies + 5 * HZ;
+
+		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
+		r = (struct stress_race){ .s = &s };
+		r.mr = stress_register(test, &s, SMBDR_KERN_RDMA_WRITE, &r.desc);
+		KUNIT_ASSERT_NOT_NULL(test, r.mr);
+		writer = st_run("writer", stress_race_writer, &r);
+		while (!READ_ONCE(r.writes) && time_before(jiffies, end))
+			usleep_range(50, 100);
+		KUNIT_EXPECT_GT(test, READ_ONCE(r.writes), 0);
+		usleep_range(1, 1 + get_random_u32_below(2000));
+		dereg = st_run("dereg", stress_race_dereg, &r);
+		usleep_range(1, 1 + get_random_u32_below(200));
+		switch (how % 4) {
+		case 1:
+			kernel_sock_shutdown(s.p.s, SHUT_RDWR);
+			break;
+		case 2:
+			kernel_sock_shutdown(s.p.c, SHUT_RDWR);
+			break;
+		case 3:
+			st_release(&s.p.c);
+			break;
+		}
+		KUNIT_EXPECT_EQ_MSG(test, st_join(dereg, STRESS_SOON), 0, "%d", how);
+		KUNIT_EXPECT_EQ_MSG(test, st_join(writer, STRESS_SOON), 0, "%d", how);
+		if (st_stuck())
+			return;
+		KUNIT_EXPECT_EQ_MSG(test, st_ping(s.q.c, s.q.s, 100), 0, "%d", how);
+		stress_close(&s);
+	}
+}
+
 struct stress_waiter {
 	struct socket *sock;
 	struct st_mem mem;
@@ -586,11 +984,14 @@ static void stress_regions(struct kunit *test)
 
 #define STRESS_SUBMITS	200
 
-struct stress_submit {
-	atomic_t calls;
-	atomic_t *left;
-	struct completion *all;
-	int err;
+struct stress_submits {
+	atomic_t left;
+	struct completion all;
+	struct stress_submit {
+		struct stress_submits *all;
+		atomic_t calls;
+		int err;
+	} one[STRESS_SUBMITS];
 };
 
 static void stress_submit_done(void *arg, int err)
@@ -599,83 +1000,123 @@ static void stress_submit_done(void *arg, int err)
 
 	sub->err = err;
 	atomic_inc(&sub->calls);
-	if (atomic_dec_and_test(sub->left))
-		complete(sub->all);
+	if (atomic_dec_and_test(&sub->all->left))
+		complete(&sub->all->all);
+}
+
+static void stress_submit_all(struct kunit *test, struct socket *sock, struct st_mem *local,
+			      struct stress_submits *subs, const struct smbdr_kern_desc *descs,
+			      u32 nr)
+{
+	int i, ret;
+
+	init_completion(&subs->all);
+	atomic_set(&subs->left, STRESS_SUBMITS);
+	for (i = 0; i < STRESS_SUBMITS; i++) {
+		struct iov_iter iter;
+		struct smbdr_kern_rdma rdma = {
+			.dir = SMBDR_KERN_RDMA_READ,
+			.iter = &iter,
+			.descs = descs,
+			.nr_descs = nr,
+			.done = stress_submit_done,
+			.arg = &subs->one[i],
+		};
+
+		subs->one[i].all = subs;
+		st_mem_iter(local, &iter, ITER_DEST, 0, local->len);
+		ret = smbdr_kern_rdma_submit(sock, &rdma);
+		KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%d", i);
+		if (ret)
+			stress_submit_done(&subs->one[i], ret);
+	}
+}
+
+/* False if callbacks are missing. */
+static bool stress_submit_one(struct kunit *test, struct st_mem *owner, struct st_mem *local,
+			      struct stress_submits *subs, int how)
+{
+	const struct smbdr_kern_desc *descs;
+	unsigned long start = jiffies;
+	struct smbdr_kern_mr *mr;
+	struct st_pair p;
+	bool complete;
+	u32 nr;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	mr = st_register(p.c, owner, SMBDR_KERN_REMOTE_READ);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
+	descs = smbdr_kern_mr_descs(mr, &nr);
+	KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
+	stress_submit_all(test, p.s, local, subs, descs, nr);
+	switch (how) {
+	case 0:
+		st_release(&p.s);
+		break;
+	case 1:
+		st_release(&p.c);
+		break;
+	case 2:
+		kernel_sock_shutdown(p.s, SHUT_RDWR);
+		break;
+	case 3:
+		/* The memory goes away under them, and the connection with it. */
+		smbdr_kern_mr_deregister(mr);
+		break;
+	}
+	complete = wait_for_completion_timeout(&subs->all, msecs_to_jiffies(STRESS_SOON));
+	KUNIT_EXPECT_TRUE_MSG(test, complete, "%d: %d left", how, atomic_read(&subs->left));
+	kunit_info(test, "%d: %u ms\n", how, jiffies_to_msecs(jiffies - start));
+	msleep(20);	/* for one too many */
+	for (i = 0; i < STRESS_SUBMITS; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&subs->one[i].calls), 1, "%d: %d", how, i);
+		/* Who closes waits for what he has begun. */
+		if (how == 0 || how == 2)
+			KUNIT_EXPECT_EQ_MSG(test, subs->one[i].err, 0, "%d: %d", how, i);
+	}
+	if (how != 3)
+		smbdr_kern_mr_deregister(mr);
+	st_pair_close(&p);
+	return complete;
 }
 
 /* 200 transfers are begun and the socket is closed at once: all of them end, once each. */
 static void stress_submit_close(struct kunit *test)
 {
-	struct stress_submit *sub = kunit_kcalloc(test, STRESS_SUBMITS, sizeof(*sub), GFP_KERNEL);
-	const struct smbdr_kern_desc *descs;
-	struct smbdr_kern_mr *mr;
-	struct st_mem owner, local;
-	struct st_pair p;
-	int how, i, ret;
-	u32 nr;
+	struct st_mem *owner = kzalloc(sizeof(*owner), GFP_KERNEL);
+	struct st_mem *local = kzalloc(sizeof(*local), GFP_KERNEL);
+	bool complete = true;
+	int how;
 
-	KUNIT_ASSERT_NOT_NULL(test, sub);
-	KUNIT_ASSERT_EQ(test, st_mem_alloc(&owner, ST_MEM_VMALLOC, 0, SZ_256K), 0);
-	KUNIT_ASSERT_EQ(test, st_mem_alloc(&local, ST_MEM_VMALLOC, 0, SZ_256K), 0);
-	st_mem_fill(&owner, 1);
-	for (how = 0; how < 4; how++) {
-		DECLARE_COMPLETION_ONSTACK(all);
-		atomic_t left = ATOMIC_INIT(STRESS_SUBMITS);
+	KUNIT_ASSERT_NOT_NULL(test, owner);
+	KUNIT_ASSERT_NOT_NULL(test, local);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(owner, ST_MEM_VMALLOC, 0, SZ_64K), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(local, ST_MEM_VMALLOC, 0, SZ_64K), 0);
+	st_mem_fill(owner, 1);
+	for (how = 0; complete && how < 4; how++) {
+		struct stress_submits *subs = kvzalloc(sizeof(*subs), GFP_KERNEL);
 
-		memset(sub, 0, STRESS_SUBMITS * sizeof(*sub));
-		KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
-		mr = st_register(p.c, &owner, SMBDR_KERN_REMOTE_READ);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
-		descs = smbdr_kern_mr_descs(mr, &nr);
-		KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
-		for (i = 0; i < STRESS_SUBMITS; i++) {
-			struct iov_iter iter;
-			struct smbdr_kern_rdma rdma = { SMBDR_KERN_RDMA_READ, &iter, descs, nr, 0,
-							stress_submit_done, &sub[i] };
-
-			sub[i].left = &left;
-			sub[i].all = &all;
-			st_mem_iter(&local, &iter, ITER_DEST, 0, SZ_256K);
-			ret = smbdr_kern_rdma_submit(p.s, &rdma);
-			KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%d", i);
-			if (ret)
-				stress_submit_done(&sub[i], ret);
-		}
-		switch (how) {
-		case 0:
-			st_release(&p.s);
-			break;
-		case 1:
-			st_release(&p.c);
-			break;
-		case 2:
-			kernel_sock_shutdown(p.s, SHUT_RDWR);
-			break;
-		case 3:
-			/* The memory goes away under them, and the connection with it. */
-			smbdr_kern_mr_deregister(mr);
-			break;
-		}
-		KUNIT_EXPECT_NE_MSG(test, wait_for_completion_timeout(&all, 30 * HZ), 0,
-				    "%d: %d left", how, atomic_read(&left));
-		for (i = 0; i < STRESS_SUBMITS; i++) {
-			KUNIT_EXPECT_EQ_MSG(test, atomic_read(&sub[i].calls), 1, "%d: %d", how, i);
-			/* Who closes waits for what he has begun. */
-			if (how == 0 || how == 2)
-				KUNIT_EXPECT_EQ_MSG(test, sub[i].err, 0, "%d: %d", how, i);
-		}
-		if (how != 3)
-			smbdr_kern_mr_deregister(mr);
-		st_pair_close(&p);
+		KUNIT_ASSERT_NOT_NULL(test, subs);
+		complete = stress_submit_one(test, owner, local, subs, how);
+		if (complete)
+			kvfree(subs);
 	}
-	KUNIT_EXPECT_TRUE(test, st_mem_intact(&local));
-	st_mem_free(&owner);
-	st_mem_free(&local);
+	if (!complete) {
+		stress_lost();
+		return;
+	}
+	KUNIT_EXPECT_TRUE(test, st_mem_intact(local));
+	st_mem_free(owner);
+	st_mem_free(local);
+	kfree(owner);
+	kfree(local);
 }
 
 static struct kunit_case stress_cases[] = {
 	KUNIT_CASE_PARAM(stress_dead_local, stress_dir_gen_params),
 	KUNIT_CASE_PARAM(stress_dead_remote, stress_dir_gen_params),
+	KUNIT_CASE(stress_counts),
 	KUNIT_CASE(stress_foreign_key),
 	KUNIT_CASE(stress_early_inv),
 	KUNIT_CASE_PARAM(stress_forged, stress_dir_gen_params),
@@ -683,7 +1124,9 @@ static struct kunit_case stress_cases[] = {
 	KUNIT_CASE(stress_odd),
 	KUNIT_CASE(stress_mixed),
 	KUNIT_CASE(stress_mixed_end),
+	KUNIT_CASE(stress_async_end),
 	KUNIT_CASE(stress_dereg_after),
+	KUNIT_CASE(stress_dereg_race),
 	KUNIT_CASE(stress_regions),
 	KUNIT_CASE(stress_submit_close),
 	{}
