@@ -6,7 +6,9 @@
  * start makes a connection, registers buffers at one end and lets a thread write
  * into the first one from the other end until that fails. stop waits for the
  * thread, deregisters all buffers and closes; everything about it has to be quick,
- * whatever has become of the device. One holder at a time; the caller serialises.
+ * whatever has become of the device. It tells whether the transfers had ended by
+ * themselves, and only if they had not ends the connection. One holder at a time; the
+ * caller serialises.
  */
 #include <linux/jiffies.h>
 #include <linux/seq_buf.h>
@@ -14,6 +16,7 @@
 #include "rdma_lib.h"
 
 #define ST_HOLD_MRS	6
+#define ST_HOLD_ALONE_MS	3000
 
 struct st_hold {
 	struct st_pair p;
@@ -104,15 +107,21 @@ int st_hold_stop(struct seq_buf *report)
 {
 	unsigned long start = jiffies;
 	struct st_hold *h = st_hold;
+	bool alone;
 	int ret;
 
 	if (!h)
 		return 0;
 	st_hold = NULL;
-	/* If nobody took the device away, the connection ends now. */
-	kernel_sock_shutdown(h->p.c, SHUT_RDWR);
+	alone = wait_for_completion_timeout(&h->thread->done,
+					    msecs_to_jiffies(ST_HOLD_ALONE_MS));
+	if (alone)
+		complete(&h->thread->done);	/* for st_join() */
+	else
+		kernel_sock_shutdown(h->p.c, SHUT_RDWR);
 	ret = st_join(h->thread, 10000);
-	seq_buf_printf(report, "transfers %llu\nerror %d\n", h->transfers, h->err);
+	seq_buf_printf(report, "transfers %llu\nerror %d\nalone %d\n", h->transfers, h->err,
+		       alone);
 	if (st_stuck())
 		return ret;
 	st_hold_free(h);
