@@ -101,6 +101,13 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_data_hdr hdr;
 	int ret, done = 0;
 
+	/* The device itself knows no such key: as bad as one that we do not know. */
+	if (wc->status == IB_WC_REM_INV_REQ_ERR) {
+		trace_smbdr_wc_error(conn, wc->status);
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
+		smbdr_conn_abort(conn, -ECONNABORTED);
+		return;
+	}
 	if (wc->status != IB_WC_SUCCESS) {
 		smbdr_qp_completion_error(conn, wc);
 		return;	/* the slot is found again through conn->rx_slots */
