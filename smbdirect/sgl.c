@@ -37,6 +37,20 @@ int smbdr_sgl_check(const struct iov_iter *iter, bool source)
 	return 0;
 }
 
+/* Does this go on in the page in which the last piece ends? Then they are one. */
+static bool smbdr_sgl_join(struct smbdr_sgl *sgl, struct page *page, size_t off, size_t len)
+{
+	struct scatterlist *last;
+
+	if (!sgl->orig_nents)
+		return false;
+	last = &sgl->sg[sgl->orig_nents - 1];
+	if (sg_page(last) != page || last->offset + last->length != off)
+		return false;
+	last->length += len;
+	return true;
+}
+
 static int smbdr_sgl_fill(struct smbdr_sgl *sgl, struct iov_iter *iter, u32 max)
 {
 	struct page *pages[SMBDR_SGL_BATCH], **p = pages;
@@ -53,9 +67,11 @@ static int smbdr_sgl_fill(struct smbdr_sgl *sgl, struct iov_iter *iter, u32 max)
 		for (i = 0; got > 0; i++) {
 			size_t len = min_t(size_t, got, PAGE_SIZE - off);
 
-			if (sgl->orig_nents == max)
-				return -EINVAL;
-			sg_set_page(&sgl->sg[sgl->orig_nents++], pages[i], len, off);
+			if (!smbdr_sgl_join(sgl, pages[i], off, len)) {
+				if (sgl->orig_nents == max)
+					return -EINVAL;
+				sg_set_page(&sgl->sg[sgl->orig_nents++], pages[i], len, off);
+			}
 			got -= len;
 			off = 0;
 		}
