@@ -231,6 +231,7 @@ static int __init smbdr_test_init(void)
 	ret = st_lib_init();
 	if (ret)
 		return ret;
+	st_counters_open();
 	seq_buf_init(&st_report, st_report_text, sizeof(st_report_text));
 	st_dir = debugfs_create_dir("smbdr_test", NULL);
 	debugfs_create_file("report", 0400, st_dir, NULL, &st_report_fops);
@@ -247,6 +248,7 @@ static void __exit smbdr_test_exit(void)
 	debugfs_remove(st_dir);
 	st_echo_stop();
 	st_hold_stop(&st_report);
+	st_counters_close();
 	st_lib_exit();
 }
 

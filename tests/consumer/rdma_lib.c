@@ -8,8 +8,12 @@
  * canary that nobody may touch.
  */
 #include <linux/bvec.h>
+#include <linux/err.h>
+#include <linux/file.h>
 #include <linux/folio_queue.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
@@ -18,6 +22,7 @@
 
 #define ST_CANARY	0xc3
 #define ST_STEP		BIT(20)
+#define ST_BLOCK	4	/* order of the big ones */
 
 const char * const st_mem_names[ST_MEM_KINDS] = {
 	[ST_MEM_VMALLOC] = "kvec of vmalloc",
@@ -25,6 +30,8 @@ const char * const st_mem_names[ST_MEM_KINDS] = {
 	[ST_MEM_BVEC] = "bvec",
 	[ST_MEM_FOLIOQ] = "folioq",
 	[ST_MEM_XARRAY] = "xarray",
+	[ST_MEM_BVEC_BIG] = "bvec of 16 pages each",
+	[ST_MEM_FOLIOQ_BIG] = "folioq of large folios",
 };
 
 static int st_mem_queue(struct st_mem *mem)
@@ -32,7 +39,7 @@ static int st_mem_queue(struct st_mem *mem)
 	struct folio_queue *tail = NULL;
 	u32 i;
 
-	for (i = 0; i < mem->nr; i++) {
+	for (i = 0; i < mem->nr; i += BIT(mem->order)) {
 		if (!tail || folioq_full(tail)) {
 			struct folio_queue *q = kzalloc(sizeof(*q), GFP_KERNEL);
 
@@ -56,13 +63,16 @@ static int st_mem_shape(struct st_mem *mem)
 
 	switch (mem->kind) {
 	case ST_MEM_BVEC:
-		mem->bv = kvcalloc(mem->nr, sizeof(*mem->bv), GFP_KERNEL);
+	case ST_MEM_BVEC_BIG:
+		mem->bv = kvcalloc(mem->nr >> mem->order, sizeof(*mem->bv), GFP_KERNEL);
 		if (!mem->bv)
 			return -ENOMEM;
-		for (i = 0; i < mem->nr; i++)
-			bvec_set_page(&mem->bv[i], mem->pages[i], PAGE_SIZE, 0);
+		for (i = 0; i < mem->nr >> mem->order; i++)
+			bvec_set_page(&mem->bv[i], mem->pages[i << mem->order],
+				      PAGE_SIZE << mem->order, 0);
 		return 0;
 	case ST_MEM_FOLIOQ:
+	case ST_MEM_FOLIOQ_BIG:
 		return st_mem_queue(mem);
 	case ST_MEM_XARRAY:
 		for (i = 0; i < mem->nr; i++) {
@@ -100,9 +110,9 @@ void st_mem_free(struct st_mem *mem)
 	else
 		kfree(mem->base);
 	mem->base = NULL;
-	for (i = 0; mem->pages && i < mem->nr; i++)
+	for (i = 0; mem->pages && i < mem->nr; i += BIT(mem->order))
 		if (mem->pages[i])
-			__free_page(mem->pages[i]);
+			__free_pages(mem->pages[i], mem->order);
 	kvfree(mem->pages);
 	mem->pages = NULL;
 }
@@ -125,13 +135,18 @@ int st_mem_alloc(struct st_mem *mem, enum st_mem_kind kind, u32 off, u32 len)
 	mem->off = off;
 	mem->len = len;
 	xa_init(&mem->xa);
-	mem->nr = DIV_ROUND_UP(off + len, PAGE_SIZE) + 1;
+	mem->order = kind == ST_MEM_BVEC_BIG || kind == ST_MEM_FOLIOQ_BIG ? ST_BLOCK : 0;
+	mem->nr = round_up(DIV_ROUND_UP(off + len, PAGE_SIZE) + 1, (u32)BIT(mem->order));
 	if (kind == ST_MEM_KMALLOC) {
 		mem->base = kmalloc((size_t)mem->nr * PAGE_SIZE, GFP_KERNEL);
 	} else {
 		mem->pages = kvcalloc(mem->nr, sizeof(*mem->pages), GFP_KERNEL);
 		for (i = 0; mem->pages && i < mem->nr; i++) {
-			mem->pages[i] = alloc_page(GFP_KERNEL);
+			/* A block is given page by page, so that it can be mapped. */
+			if (i & (BIT(mem->order) - 1))
+				mem->pages[i] = mem->pages[i - 1] + 1;
+			else
+				mem->pages[i] = alloc_pages(GFP_KERNEL | __GFP_COMP, mem->order);
 			if (!mem->pages[i])
 				return -ENOMEM;
 		}
@@ -158,10 +173,12 @@ void st_mem_iter(struct st_mem *mem, struct iov_iter *iter, unsigned int dir, u3
 
 	switch (mem->kind) {
 	case ST_MEM_BVEC:
-		iov_iter_bvec(iter, dir, mem->bv, mem->nr, (size_t)start + len);
+	case ST_MEM_BVEC_BIG:
+		iov_iter_bvec(iter, dir, mem->bv, mem->nr >> mem->order, (size_t)start + len);
 		iov_iter_advance(iter, start);
 		break;
 	case ST_MEM_FOLIOQ:
+	case ST_MEM_FOLIOQ_BIG:
 		iov_iter_folio_queue(iter, dir, mem->fq, 0, 0, (size_t)start + len);
 		iov_iter_advance(iter, start);
 		break;
@@ -235,6 +252,75 @@ bool st_mem_intact(struct st_mem *mem)
 bool st_mem_untouched(struct st_mem *mem)
 {
 	return !memchr_inv(mem->base, ST_CANARY, (size_t)mem->nr * PAGE_SIZE);
+}
+
+static struct file *st_counters;
+
+/**
+ * st_counters_open() - open the file of counters
+ *
+ * To be called by the process that loads the module: the kernel's threads, in which the
+ * tests run, need not see any file. Without the file st_counter() has nothing to give.
+ */
+void st_counters_open(void)
+{
+	st_counters = filp_open("/proc/net/smbdirect", O_RDONLY, 0);
+}
+
+/**
+ * st_counters_close() - close it
+ */
+void st_counters_close(void)
+{
+	if (!IS_ERR_OR_NULL(st_counters))
+		fput(st_counters);
+	st_counters = NULL;
+}
+
+/**
+ * st_counter() - one of the counters in /proc/net/smbdirect
+ * @name: as it is called there
+ *
+ * The file has no read operation that takes kernel memory, so its sequence is read.
+ *
+ * Return: its value, or U64_MAX if there is none.
+ */
+u64 st_counter(const char *name)
+{
+	char *buf = kzalloc(PAGE_SIZE, GFP_KERNEL), *at;
+	struct kvec v = { buf, PAGE_SIZE - 1 };
+	size_t len = strlen(name);
+	struct iov_iter iter;
+	struct kiocb kiocb;
+	u64 val = U64_MAX;
+
+	if (!buf || IS_ERR_OR_NULL(st_counters))
+		goto free;
+	init_sync_kiocb(&kiocb, st_counters);
+	iov_iter_kvec(&iter, ITER_DEST, &v, 1, v.iov_len);
+	if (seq_read_iter(&kiocb, &iter) <= 0)
+		goto free;
+	for (at = buf; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, name, len) || at[len] != ' ')
+			continue;
+		if (sscanf(at + len, " %llu", &val) != 1)
+			val = U64_MAX;
+		break;
+	}
+free:
+	kfree(buf);
+	return val;
+}
+
+/**
+ * st_regions_left() - regions that were registered and not invalidated
+ *
+ * What was still registered when its connection ended stays in the number.
+ */
+s64 st_regions_left(void)
+{
+	return st_counter("MrRegistered") - st_counter("MrInvLocal") - st_counter("MrInvRemote");
 }
 
 /**

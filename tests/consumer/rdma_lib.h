@@ -18,6 +18,8 @@ enum st_mem_kind {
 	ST_MEM_BVEC,
 	ST_MEM_FOLIOQ,
 	ST_MEM_XARRAY,
+	ST_MEM_BVEC_BIG,
+	ST_MEM_FOLIOQ_BIG,
 	ST_MEM_KINDS
 };
 
@@ -29,6 +31,7 @@ extern const char * const st_mem_names[ST_MEM_KINDS];
  * @off: offset of the first byte in the first page
  * @len: bytes
  * @nr: pages, one behind the last byte included
+ * @order: pages come in blocks of so many, as a power of 2
  * @pages: the pages, or NULL if it is kmalloc memory
  * @base: all of it, side by side
  * @kv: for an iterator
@@ -41,6 +44,7 @@ struct st_mem {
 	u32 off;
 	u32 len;
 	u32 nr;
+	u32 order;
 	struct page **pages;
 	u8 *base;
 	struct kvec kv;
@@ -57,6 +61,7 @@ bool st_mem_same(struct st_mem *mem, u32 seed);
 bool st_mem_intact(struct st_mem *mem);
 bool st_mem_untouched(struct st_mem *mem);
 
+s64 st_regions_left(void);
 int st_tell(struct socket *from, struct socket *to);
 struct smbdr_kern_mr *st_register(struct socket *sock, struct st_mem *mem,
 				  enum smbdr_kern_access access);

@@ -144,6 +144,11 @@ void st_where(struct st_thread *t, const char *fmt, ...) __printf(2, 3);
 bool st_stuck(void);
 int st_suite_init(struct kunit *test);
 
+/* rdma_lib.c: the counters in /proc/net/smbdirect */
+void st_counters_open(void);
+void st_counters_close(void);
+u64 st_counter(const char *name);
+
 /* transfer.c, smb2.c, echo.c: work started through debugfs; text into report */
 struct seq_buf;
 int st_transfer(const struct sockaddr_storage *at, int proto, unsigned int mib,
