@@ -683,7 +683,7 @@ static int rdma_holes_open(struct rdma_holes *h)
 		h->kv[i].iov_base = h->owner.base + i * PAGE_SIZE + 100;
 		h->kv[i].iov_len = RDMA_HOLE_LEN;
 		/* Some of these cross into the next page. */
-		h->local_kv[i].iov_base = h->local.base + i * PAGE_SIZE + i * 64;
+		h->local_kv[i].iov_base = h->local.base + i * PAGE_SIZE + i * 80;
 		h->local_kv[i].iov_len = RDMA_HOLE_LEN;
 	}
 	return ret;
