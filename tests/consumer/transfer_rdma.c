@@ -10,8 +10,15 @@
  *
  * Three threads: the client is the caller; one thread of the server takes requests
  * and starts transfers, another one answers when they are done.
+ *
+ * The buffers, and what the callbacks of transfers look at, are freed when no
+ * transfer is left, also when a pass fails in the middle. If one never ends they leak
+ * and the module stays loaded.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bitops.h>
+#include <linux/completion.h>
 #include <linux/crc32c.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -40,12 +47,23 @@ struct st_tx_request {
 	struct smbdr_kern_desc descs[ST_TX_DESCS];
 };
 
+/**
+ * struct st_tx_slot - a buffer at each end
+ * @tx: what it belongs to
+ * @client: memory of the client
+ * @server: memory of the server
+ * @mr: registration of @client
+ * @request: as the server got it
+ * @round: number of the transfer, as the client knows it
+ * @err: how the transfer ended
+ */
 struct st_tx_slot {
 	struct st_tx *tx;
 	struct st_mem client;
 	struct st_mem server;
 	struct smbdr_kern_mr *mr;
 	struct st_tx_request request;
+	u32 round;
 	int err;
 };
 
@@ -59,6 +77,9 @@ struct st_tx_slot {
  * @slots: buffers
  * @done: transfers to be answered, a bit each
  * @wait: for @done
+ * @flying: transfers that have not called back, and one for the pass itself
+ * @landed: there are none
+ * @lost: one never called back
  * @sent: sum of the hashes of what was sent
  * @got: the same of what has arrived
  */
@@ -71,21 +92,30 @@ struct st_tx {
 	struct st_tx_slot slots[ST_TX_SLOTS];
 	unsigned long done;
 	wait_queue_head_t wait;
+	atomic_t flying;
+	struct completion landed;
+	bool lost;
 	atomic64_t sent;
 	atomic64_t got;
 };
 
-static void st_tx_hash(struct st_tx *tx, struct st_mem *mem, atomic64_t *sum)
+/* A sum alone would not see that two transfers have changed places: the round is in it. */
+static void st_tx_hash(struct st_tx *tx, struct st_mem *mem, u32 round, atomic64_t *sum)
 {
 	if (tx->hash)
-		atomic64_add(crc32c(~0, mem->base + mem->off, mem->len), sum);
+		atomic64_add(crc32c(~round, mem->base + mem->off, mem->len), sum);
+}
+
+static bool st_tx_lost(const struct st_tx *tx)
+{
+	return tx->lost || st_stuck();
 }
 
 static void st_tx_content(struct st_tx *tx, struct st_mem *mem, u32 round)
 {
 	if (tx->hash)
 		st_mem_fill(mem, round * 31);
-	st_tx_hash(tx, mem, &tx->sent);
+	st_tx_hash(tx, mem, round, &tx->sent);
 }
 
 /* ----- server ----- */
@@ -98,6 +128,9 @@ static void st_tx_done(void *arg, int err)
 	slot->err = err;
 	set_bit(slot - tx->slots, &tx->done);
 	wake_up(&tx->wait);
+	/* The last touch: then all of it may be freed. */
+	if (atomic_dec_and_test(&tx->flying))
+		complete(&tx->landed);
 }
 
 static int st_tx_take(struct st_tx *tx)
@@ -134,7 +167,10 @@ static int st_tx_take(struct st_tx *tx)
 		st_tx_content(tx, &slot->server, le32_to_cpu(req->round));
 	st_mem_iter(&slot->server, &iter, tx->dir == SMBDR_KERN_RDMA_READ ? ITER_DEST :
 		    ITER_SOURCE, 0, tx->size);
+	atomic_inc(&tx->flying);
 	ret = smbdr_kern_rdma_submit(tx->p.s, &rdma);
+	if (ret)
+		atomic_dec(&tx->flying);
 free:
 	kfree(req);
 	return ret;
@@ -172,7 +208,7 @@ static int st_tx_answerer(struct st_thread *t)
 		if (slot->err)
 			return slot->err;
 		if (tx->dir == SMBDR_KERN_RDMA_READ)
-			st_tx_hash(tx, &slot->server, &tx->got);
+			st_tx_hash(tx, &slot->server, le32_to_cpu(slot->request.round), &tx->got);
 		ret = st_send_inv(tx->p.s, n, ST_TX_ANSWER, slot->request.descs[0].token);
 		if (ret)
 			return ret;
@@ -191,6 +227,7 @@ static int st_tx_ask(struct st_tx *tx, u32 n, u32 round)
 	u32 nr, len;
 	int ret;
 
+	slot->round = round;
 	if (tx->dir == SMBDR_KERN_RDMA_READ)
 		st_tx_content(tx, &slot->client, round);
 	slot->mr = st_register(tx->p.c, &slot->client, tx->dir == SMBDR_KERN_RDMA_READ ?
@@ -239,7 +276,7 @@ static int st_tx_finish(struct st_tx *tx, unsigned long *busy)
 	smbdr_kern_mr_deregister(slot->mr);
 	slot->mr = NULL;
 	if (tx->dir == SMBDR_KERN_RDMA_WRITE)
-		st_tx_hash(tx, &slot->client, &tx->got);
+		st_tx_hash(tx, &slot->client, slot->round, &tx->got);
 	__clear_bit(n, busy);
 	return 0;
 }
@@ -263,6 +300,17 @@ static int st_tx_client(struct st_tx *tx)
 	return ret;
 }
 
+/* Until no transfer uses the server's buffers, nor its callback the rest. */
+static void st_tx_land(struct st_tx *tx)
+{
+	if (atomic_dec_and_test(&tx->flying) ||
+	    wait_for_completion_timeout(&tx->landed, 2 * msecs_to_jiffies(st_cfg.timeout)))
+		return;
+	pr_err("a transfer is lost, this module stays loaded\n");
+	tx->lost = true;
+	__module_get(THIS_MODULE);
+}
+
 /* One pass; nanoseconds, or an error. */
 static s64 st_tx_pass(struct st_tx *tx, u64 total, bool hash)
 {
@@ -274,6 +322,8 @@ static s64 st_tx_pass(struct st_tx *tx, u64 total, bool hash)
 	tx->count = max_t(u64, div_u64(total, tx->size), 1);
 	tx->hash = hash;
 	tx->done = 0;
+	atomic_set(&tx->flying, 1);
+	reinit_completion(&tx->landed);
 	atomic64_set(&tx->sent, 0);
 	atomic64_set(&tx->got, 0);
 	start = ktime_get_ns();
@@ -285,7 +335,8 @@ static s64 st_tx_pass(struct st_tx *tx, u64 total, bool hash)
 		kernel_sock_shutdown(tx->p.c, SHUT_RDWR);
 	ret2 = st_join(taker, 2 * st_cfg.timeout);
 	ret3 = st_join(answerer, 2 * st_cfg.timeout);
-	for (i = 0; !st_stuck() && i < ST_TX_SLOTS; i++) {
+	st_tx_land(tx);
+	for (i = 0; !st_tx_lost(tx) && i < ST_TX_SLOTS; i++) {
 		if (tx->slots[i].mr)
 			smbdr_kern_mr_deregister(tx->slots[i].mr);
 		tx->slots[i].mr = NULL;
@@ -332,7 +383,7 @@ static int st_tx_size(struct st_tx *tx, u32 size, u64 total, struct seq_buf *rep
 		snprintf(name, sizeof(name), "%s_%u", i ? "read" : "write", size >> 10);
 		ret = st_tx_run(tx, total, name, report);
 	}
-	for (i = 0; !st_stuck() && i < ST_TX_SLOTS; i++) {
+	for (i = 0; !st_tx_lost(tx) && i < ST_TX_SLOTS; i++) {
 		st_mem_free(&tx->slots[i].client);
 		st_mem_free(&tx->slots[i].server);
 	}
@@ -363,6 +414,7 @@ int st_transfer_rdma(const struct sockaddr_storage *at, unsigned int mib, struct
 	if (!tx)
 		return -ENOMEM;
 	init_waitqueue_head(&tx->wait);
+	init_completion(&tx->landed);
 	st_cfg.addr = *at;
 	ret = st_pair_open(&tx->p, NULL, NULL);
 	st_cfg.addr = former;
@@ -370,7 +422,7 @@ int st_transfer_rdma(const struct sockaddr_storage *at, unsigned int mib, struct
 		ret = st_tx_size(tx, sizes[i], (u64)mib << 20, report);
 	if (ret)
 		seq_buf_printf(report, "error %d\n", ret);
-	if (st_stuck())
+	if (st_tx_lost(tx))
 		return ret;
 	st_pair_close(&tx->p);
 	kfree(tx);
