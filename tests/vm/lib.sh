@@ -119,7 +119,8 @@ log_expect() { echo "$1" >>/run/out/log-expected; }
 #   (siw_cm_llp_data_ready and its neighbours), TCP's listener for writing under a lock that
 #   softirqs take: lockdep.
 # - rxe queues a packet for the responder, whose reference on the queue pair goes with the packet,
-#   and then still uses the queue pair (rxe_resp_queue_pkt): KASAN, and two WARNs of rxe_task.c.
+#   and then still uses the queue pair (rxe_resp_queue_pkt, or, where it is inlined,
+#   rxe_xmit_packet): KASAN, and two WARNs of rxe_task.c.
 # A report goes from its first line to the end of a call trace, or of the WARN.
 drop_known_reports() {
 	awk '
@@ -136,7 +137,7 @@ drop_known_reports() {
 			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
 			if (unsafe && /siw_(cm|qp)_llp_/ && NR - unsafe < 15) known = 1
 			if (/BUG: KASAN: .* in rxe_sched_task/ || /WARNING: .*\/rxe_task\.c:/) rxe = 1
-			if (rxe && / rxe_resp_queue_pkt\+/) known = 1
+			if (rxe && / rxe_(resp_queue_pkt|xmit_packet)\+/) known = 1
 			if (block == "warn") {
 				if (/---\[ end trace/) flush()
 			} else if (/\] Call Trace:/) {
