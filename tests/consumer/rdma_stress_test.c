@@ -589,6 +589,11 @@ static void stress_all_run(struct kunit *test, struct stress_all *all, bool end)
 		threads[i] = st_run("rdma", stress_thread, &one[i]);
 	}
 	if (end) {
+		unsigned long until = jiffies + msecs_to_jiffies(STRESS_SOON);
+
+		/* However slow the kernel is: something has to be going on. */
+		while (!atomic_read(&all->ok) && time_before(jiffies, until))
+			msleep(5);
 		for (i = 0; i < STRESS_PAIRS; i++) {
 			msleep(20 + get_random_u32_below(50));
 			kernel_sock_shutdown(i & 1 ? all->pairs[i].c : all->pairs[i].s, SHUT_RDWR);
@@ -1086,13 +1091,15 @@ static void stress_submit_close(struct kunit *test)
 {
 	struct st_mem *owner = kzalloc(sizeof(*owner), GFP_KERNEL);
 	struct st_mem *local = kzalloc(sizeof(*local), GFP_KERNEL);
+	/* All of it has to go through within the time, in a slow kernel as well. */
+	u32 len = st_scaled(SZ_64K, SZ_4K);
 	bool complete = true;
 	int how;
 
 	KUNIT_ASSERT_NOT_NULL(test, owner);
 	KUNIT_ASSERT_NOT_NULL(test, local);
-	KUNIT_ASSERT_EQ(test, st_mem_alloc(owner, ST_MEM_VMALLOC, 0, SZ_64K), 0);
-	KUNIT_ASSERT_EQ(test, st_mem_alloc(local, ST_MEM_VMALLOC, 0, SZ_64K), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(owner, ST_MEM_VMALLOC, 0, len), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(local, ST_MEM_VMALLOC, 0, len), 0);
 	st_mem_fill(owner, 1);
 	for (how = 0; complete && how < 4; how++) {
 		struct stress_submits *subs = kvzalloc(sizeof(*subs), GFP_KERNEL);
