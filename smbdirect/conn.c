@@ -418,12 +418,14 @@ static void smbdr_conn_teardown(struct work_struct *work)
 		rdma_disconnect(id);
 	smbdr_qp_drain(conn);
 	smbdr_mr_kill(conn);
+	/* Some drivers drain too early: memory goes when the queues are gone. */
+	smbdr_qp_destroy(conn, id);
 	smbdr_rw_release(conn);
 	smbdr_mr_release(conn);
 	smbdr_send_release(conn);
 	smbdr_recv_release(conn);
 	smbdr_negotiate_release(conn);
-	smbdr_qp_destroy(conn, id);
+	smbdr_qp_release(conn);
 	if (id)
 		rdma_destroy_id(id);
 

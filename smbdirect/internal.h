@@ -400,6 +400,7 @@ void smbdr_negotiate_release(struct smbdr_conn *conn);
 int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_drain(struct smbdr_conn *conn);
 void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
+void smbdr_qp_release(struct smbdr_conn *conn);
 void smbdr_qp_flushed(struct smbdr_conn *conn);
 int smbdr_qp_wc_errno(enum ib_wc_status status);
 void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc);

@@ -71,6 +71,7 @@ struct smbdr_mr_waiter {
  * @busy: invalidations under way; under conn->lock
  * @dead: the teardown has taken regions and mapping away; under conn->lock
  * @quiet: no remote access is possible any more
+ * @gone: and, if @dead, the teardown has let go of this
  * @descs: for the peer
  */
 struct smbdr_kern_mr {
@@ -82,6 +83,7 @@ struct smbdr_kern_mr {
 	u32 busy;
 	bool dead;
 	struct completion quiet;
+	struct completion gone;
 	struct smbdr_kern_desc descs[] __counted_by(nr);
 };
 
@@ -456,6 +458,7 @@ static struct smbdr_kern_mr *smbdr_mr_prepare(struct smbdr_conn *conn, struct io
 	INIT_LIST_HEAD(&buf->list);
 	INIT_LIST_HEAD(&buf->mrs);
 	init_completion(&buf->quiet);
+	init_completion(&buf->gone);
 	/* Remote write needs local write as well, InfiniBand says. */
 	ret = smbdr_mr_fill(buf, &mrs, source ? IB_ACCESS_REMOTE_READ :
 			    IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
@@ -607,7 +610,7 @@ void smbdr_mr_deregister(struct smbdr_kern_mr *buf)
 	up_read(&conn->rdma_sem);
 	/* It may have died since we looked: not ours before the teardown says so. */
 	if (dead)
-		wait_for_completion(&buf->quiet);
+		wait_for_completion(&buf->gone);
 	smbdr_conn_put(conn);
 	kfree(buf);
 }
@@ -654,8 +657,6 @@ void smbdr_mr_kill(struct smbdr_conn *conn)
 	list_for_each_entry(buf, &conn->mr_bufs, list) {
 		buf->dead = true;
 		INIT_LIST_HEAD(&buf->mrs);
-		/* smbdr_mr_release() completes it, for good. */
-		reinit_completion(&buf->quiet);
 	}
 	spin_unlock_bh(&conn->lock);
 	/* Those who saw it alive leave; those who come now see it dead. */
@@ -685,5 +686,6 @@ void smbdr_mr_release(struct smbdr_conn *conn)
 		list_del_init(&buf->list);
 		/* Freed by who deregisters, from here on. */
 		complete_all(&buf->quiet);
+		complete_all(&buf->gone);
 	}
 }

@@ -111,9 +111,12 @@ void smbdr_qp_drain(struct smbdr_conn *conn)
 }
 
 /**
- * smbdr_qp_destroy - free what smbdr_qp_create() made
- * @conn: the connection, drained, nothing mapped any more
+ * smbdr_qp_destroy - free the queues
+ * @conn: the connection, drained
  * @id: its id, or NULL
+ *
+ * Afterwards the device uses no memory of the connection and no completion
+ * handler runs.
  *
  * Context: the teardown work.
  */
@@ -127,10 +130,20 @@ void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id)
 		ib_free_cq(conn->recv_cq);
 	if (conn->send_cq)
 		ib_free_cq(conn->send_cq);
-	if (conn->pd)
-		ib_dealloc_pd(conn->pd);
 	conn->recv_cq = NULL;
 	conn->send_cq = NULL;
+}
+
+/**
+ * smbdr_qp_release - free the protection domain
+ * @conn: the connection, without queues, regions and mappings
+ *
+ * Context: the teardown work.
+ */
+void smbdr_qp_release(struct smbdr_conn *conn)
+{
+	if (conn->pd)
+		ib_dealloc_pd(conn->pd);
 	conn->pd = NULL;
 }
 

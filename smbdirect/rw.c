@@ -220,7 +220,8 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 	inv.wr_cqe = &slot->inv_cqe;
 	inv.send_flags = IB_SEND_SIGNALED;
 	inv.ex.invalidate_rkey = slot->mr->mr->rkey;
-	if (conn->flushed || ib_post_send(conn->qp, &inv, NULL))
+	if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
+	    ib_post_send(conn->qp, &inv, NULL))
 		smbdr_qp_flushed(conn);
 	spin_unlock_bh(&conn->lock);
 }

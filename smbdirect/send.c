@@ -304,6 +304,7 @@ nomem:
 void smbdr_send_release(struct smbdr_conn *conn)
 {
 	struct smbdr_msg *msg, *tmp;
+	u32 i;
 
 	/* Drained and CLOSING: nobody adds to or takes from the queue any more. */
 	list_for_each_entry_safe(msg, tmp, &conn->tx_queue, list) {
@@ -311,6 +312,14 @@ void smbdr_send_release(struct smbdr_conn *conn)
 		smbdr_msg_free(msg);
 	}
 	INIT_LIST_HEAD(&conn->tx_queue);
+	/* A send whose completion came too late, after the drain, or never. */
+	for (i = 0; conn->tx_slots && i < conn->sizing.sq_slots; i++) {
+		msg = conn->tx_slots[i].msg;
+		if (!msg)
+			continue;
+		smbdr_msg_unmap(msg, conn->pd->device);
+		smbdr_msg_free(msg);
+	}
 	WRITE_ONCE(conn->tx_bytes, 0);
 	if (conn->tx_hdrs)
 		ib_dma_unmap_single(conn->pd->device, conn->tx_hdrs_dma,
