@@ -75,7 +75,7 @@ EXPORT_SYMBOL_NS_GPL(smbdr_kern_info, "NET_SMBDIRECT");
  * anybody receiving.
  *
  * Return: the buffer, or ERR_PTR: -EINVAL for a socket of another kind, an
- * empty or unsuitable iterator; -EMSGSIZE for more than the negotiated
+ * empty or unsuitable iterator; -EMSGSIZE for more than the connection's
  * max_read_write_size, or for memory in so many places that it takes more regions
  * than a connection has; -ENOTCONN before and -EPIPE after the
  * connection; -ETIMEDOUT if no region got free; -ERESTARTSYS; -ENOMEM; -EIO if the
@@ -148,7 +148,7 @@ EXPORT_SYMBOL_NS_GPL(smbdr_kern_mr_deregister, "NET_SMBDIRECT");
  * refused the access, or what ended the connection. Otherwise it is not called:
  * -EINVAL for a socket of another kind, an empty or unsuitable iterator, or
  * descriptors that have no length, wrap around or cover too little; -EMSGSIZE for
- * more than the negotiated max_read_write_size; -ENOTCONN before and -EPIPE after
+ * more than the connection's max_read_write_size; -ENOTCONN before and -EPIPE after
  * the connection; -ENOMEM; -EIO if the memory cannot be mapped.
  */
 int smbdr_kern_rdma_submit(struct socket *sock, const struct smbdr_kern_rdma *rdma)

@@ -67,7 +67,9 @@ enum smbdirect_device_class {
  * @max_recv_size: largest message we accept, header included, bytes
  * @max_fragmented_send_size: largest frame that can be sent, bytes
  * @max_fragmented_recv_size: largest frame that can be received, bytes
- * @max_read_write_size: largest RDMA transfer for one request, bytes
+ * @max_read_write_size: largest RDMA transfer for one request, bytes; the end that
+ *	connected has the smaller of both values, the other one its own, because
+ *	only the response says one, [MS-SMBD] 2.2.2
  * @send_credits: messages that we may send now
  * @recv_credits: messages that the peer may send now
  * @recv_posted: receives posted now
