@@ -3,7 +3,7 @@
 # Process 1 of a test kernel: set the stage, run the groups, judge the log, power off. Started by
 # run.sh, which passes on the kernel command line: smbdr_top (checkout), smbdr_out (writable
 # output directory), smbdr_mod (modules of this checkout), smbdr_build (kernel build tree),
-# smbdr_groups (comma separated), smbdr_group_timeout (seconds).
+# smbdr_src (kernel source), smbdr_groups (comma separated), smbdr_group_timeout (seconds).
 #
 # The root is the host's tree, read-only; everything the tests need from elsewhere is mounted by
 # its host path under /run, because /tmp and /run of the host are covered here.
@@ -17,12 +17,13 @@ power_off() { exec perl -e 'syscall(169, 0xfee1dead, 672274793, 0x4321fedc)'; }
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t tmpfs none /run
-mkdir -p /run/top /run/out /run/mod /run/build /run/lock
+mkdir -p /run/top /run/out /run/mod /run/build /run/src /run/lock
 mount -t hostfs -o "$smbdr_out" none /run/out || power_off
 exec >>/run/out/init.log 2>&1
 mount -t hostfs -o "$smbdr_top" -r none /run/top || power_off
 mount -t hostfs -o "$smbdr_mod" -r none /run/mod || power_off
 mount -t hostfs -o "$smbdr_build" -r none /run/build || power_off
+mount -t hostfs -o "$smbdr_src" -r none /run/src || power_off
 mount -t tmpfs none /tmp
 mount -t tmpfs none /mnt
 mount -t devtmpfs none /dev

@@ -9,8 +9,8 @@
 #	ktap_plan			# optional, last
 #
 # Paths in the guest: /run/top (checkout), /run/mod (our modules as built), /run/build (kernel
-# build tree), /run/out (writable, on the host). Addresses: siw0 on dsiw 10.77.0.1 fd77::1,
-# rxe0 on drxe 10.78.0.1 fd78::1.
+# build tree), /run/src (kernel source), /run/out (writable, on the host). Addresses: siw0 on dsiw
+# 10.77.0.1 fd77::1, rxe0 on drxe 10.78.0.1 fd78::1.
 
 MODROOT=/run/out/modroot
 ktap_count=0
@@ -91,7 +91,7 @@ rdma_counts() {
 	rdma resource show 2>/dev/null | awk '{
 		sub(/:$/, "", $2)
 		for (i = 3; i < NF; i += 2) print $2, $i, $(i + 1)
-	}'
+	}' | sort
 }
 
 # Active objects per slab cache, all or those that match a pattern.
@@ -107,7 +107,29 @@ kmemleak_check() {
 	sleep 5.5	# younger objects than 5 s are never reported (MSECS_MIN_AGE)
 	echo scan >"$f"
 	echo scan >"$f"
-	cat "$f"
+	drop_known_leaks <"$f"
+}
+# Without what is lost with a connection request that arrives while its listener is destroyed: the
+# iWARP connection manager drops the event with its copy of the private data, and because nobody
+# accepts or rejects the request, siw keeps its endpoint. The copy proves that it happened; only what
+# siw allocated within a second of it is excused.
+drop_known_leaks() {
+	awk '
+		/^unreferenced object/ { n++ }
+		{ block[n] = block[n] $0 "\n" }
+		/ jiffies [0-9]+/ { when[n] = $0; sub(/.* jiffies /, "", when[n]); when[n] += 0 }
+		/ kmemdup_noprof\+/ { dup[n] = 1 }
+		/ cm_event_handler\+/ && dup[n] { lost[n] = 1 }
+		/ siw_cm_work_handler\+/ { siw[n] = 1 }
+		END {
+			for (i = 0; i <= n; i++) {
+				excused = (i in lost)
+				for (j in lost)
+					if (siw[i] && when[i] - when[j] <= 100 && when[j] - when[i] <= 100)
+						excused = 1
+				if (!excused) printf "%s", block[i]
+			}
+		}'
 }
 kmemleak_clear() { ! have_kmemleak || echo clear >/sys/kernel/debug/kmemleak; }
 
@@ -150,11 +172,12 @@ drop_known_reports() {
 }
 
 # Lines of the kernel log since the tests began that must not be there. A line of the loader
-# about out-of-tree modules carries our prefix and is none of ours.
+# about out-of-tree modules carries our prefix and is none of ours. What kmemleak counts is judged
+# by kmemleak_check.
 kernel_log_check() {
 	local bad='BUG|WARNING|INFO: |possible (recursive|circular|irq|deadlock|unsafe)|KASAN|UBSAN|KFENCE|KCSAN'
 	bad+='|hung task|blocked for more than|refcount_t|Oops|sleeping function|scheduling while atomic'
-	bad+='|suspicious|ODEBUG|kmemleak: [0-9]|Kernel panic|segfault|rcu: .*stall|Call Trace'
+	bad+='|suspicious|ODEBUG|Kernel panic|segfault|rcu: .*stall|Call Trace'
 	bad+='|\] net_smbdirect: |list_(add|del) corruption|Unable to handle|general protection'
 	touch /run/out/log-expected
 	sed -n '/smbdr-bed: start of tests/,$p' /run/out/dmesg |

@@ -71,6 +71,7 @@ PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
 args=("mem=$mem" root=none rootfstype=hostfs hostfs=/ ro "init=$here/init.sh"
 	$append con=null con0=null,fd:1 ssl=null kunit.enable=1 kunit.autorun=1 panic=-1
 	"smbdr_top=$top" "smbdr_out=$out" "smbdr_mod=$mod" "smbdr_build=$build"
+	"smbdr_src=$(readlink -f "$build/source")"
 	"smbdr_groups=$(IFS=,; echo "$*")" "smbdr_group_timeout=${GROUP_TIMEOUT:-$((timeout > 90 ? timeout - 60 : timeout - 5))}")
 # SMP needs the seccomp mode; before 6.19 there is neither.
 case $series in 6.*) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
