@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo smb check kunit bench style docs help kerneldir
+.PHONY: all modules modules_install clean distclean demo smb check check-smb kunit bench bench-smb style docs help kerneldir
 
 all: modules
 
@@ -28,20 +28,28 @@ clean: ## remove what a build left in the checkout
 			-o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -exec rm -f {} +; fi
 	@for d in tests/unit tests/fuzz; do test ! -e $$d/Makefile || $(MAKE) -s -C $$d clean; done
 
-demo: ## two kernel sockets over soft RDMA, and one to a stock server, in a test kernel
+demo: ## two kernel sockets over soft RDMA, a stock server, and a share, in a test kernel
 	@tests/demo.sh
 
-smb: ## the kernel's SMB client and server on our sockets, for the release test kernel
-	@tests/vm/deps.sh && tools/smb/build.sh release
+# Without KERNELDIR on the command line, for the test kernel.
+smb_for = $(if $(filter command environment,$(origin KERNELDIR)),--for "$(KERNELDIR)",release)
+smb: ## the kernel's SMB client and server on our sockets, for the test kernel or KERNELDIR=
+	@tests/vm/deps.sh && tools/smb/build.sh $(smb_for)
 
 check: ## every test, here and in test kernels; the last line is the total
 	@tests/check.sh
+
+check-smb: ## each pair of our and the stock SMB client and server at real work (about an hour)
+	@tests/check_smb.sh
 
 kunit: ## KUnit suites only, in the KASAN kernel
 	@tests/vm/run.sh kasan kunit
 
 bench: ## throughput and round trip beside TCP, in the release kernel (the table of the demo)
 	@tests/demo.sh
+
+bench-smb: ## our SMB client and server beside the stock ones and TCP; table, JSON, plot
+	@tests/bench/smb.py
 
 style: ## checkpatch, sparse, W=1, kernel-doc, layering
 	@tests/style.sh
@@ -51,4 +59,4 @@ docs: ## the documentation as HTML, in Documentation/_build
 	@sphinx-build -q -C -D root_doc=index -D project=net_smbdirect Documentation Documentation/_build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile

@@ -92,7 +92,8 @@ on_every_bed() {
 # Are all RDMA objects of connections gone? (Counts of soft devices alone stay.)
 rdma_idle() { [ "$(rdma resource show qp 2>/dev/null | grep -vc 'GSI\|SMI')" = 0 ]; }
 
-# The stock server: ksmbd.ko and its daemon, with one share in memory. $1 extra global options.
+# The SMB server: ksmbd.ko and its daemon, with one share in memory, for guests and for the user bed
+# with the password bed. $1 extra global options.
 start_ksmbd() {
 	local dir=/tmp/ksmbd
 	mkdir -p "$dir" /tmp/share /run/lock
@@ -111,16 +112,17 @@ start_ksmbd() {
 			read only = no
 	CONF
 	: >"$dir/ksmbdpwd.db"
+	ksmbd.adduser -a bed -p bed -i "$dir/ksmbdpwd.db" -c "$dir/ksmbd.conf" >&2 || return 1
 	load_ksmbd || return 1
 	ksmbd.mountd -c "$dir/ksmbd.conf" -u "$dir/ksmbdpwd.db" -n >/tmp/ksmbd.log 2>&1 &
-	ksmbd_pid=$!
+	echo $! >/run/ksmbd.pid	# a file, because check runs in a subshell
 	wait_for 20 ksmbd_listens
 }
 ksmbd_listens() { grep -q running /sys/class/ksmbd-control/stats 2>/dev/null; }
+ksmbd_daemon_gone() { ! kill -0 "$(cat /run/ksmbd.pid)" 2>/dev/null; }
 stop_ksmbd() {
 	echo hard >/sys/class/ksmbd-control/kill_server
-	kill "$ksmbd_pid" 2>/dev/null
-	wait "$ksmbd_pid" 2>/dev/null
-	wait_for 20 rmmod ksmbd
+	kill "$(cat /run/ksmbd.pid)" 2>/dev/null
+	wait_for 20 ksmbd_daemon_gone && wait_for 20 rmmod ksmbd
 }
 bed_smb_port() { case $1 in siw*) echo 5445 ;; rxe*) echo 445 ;; tcp*) echo 4455 ;; esac; }

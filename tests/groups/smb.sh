@@ -1,20 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A share of ksmbd, mounted by cifs over RDMA. Which of the two are ours is run.sh's SMB.
+# A share of ksmbd, mounted by cifs over RDMA. Which of the two are ours is run.sh's SMB. The long
+# form is smb_full.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
-
-counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
-mnt=/mnt/smb
-hashes() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum); }
-
-mount_share() {
-	timeout 60 mount -i -t cifs "//$1/share" "$mnt" -o "rdma,ip=$1,username=guest,password=,vers=3.1.1,noperm,$2"
-}
-same_file() { cmp "$1" "$2"; }
-same_tree() { [ "$(hashes "$1")" = "$(hashes "$2")" ]; }
+# shellcheck source=../consumer/smb.sh
+. /run/top/tests/consumer/smb.sh
 
 share() {
 	local bed=$1 group=$KTAP_GROUP addr
@@ -22,28 +15,28 @@ share() {
 	KTAP_GROUP="$group $bed"
 	if check 'mount' mount_share "$addr" cache=none; then
 		head -c 30000000 /dev/urandom >/tmp/data
-		check 'copy in' cp /tmp/data "$mnt/data"
-		check 'the server has it' same_file /tmp/data /tmp/share/data
-		check 'copy out' cp "$mnt/data" /tmp/data2
-		check 'it is the same' same_file /tmp/data /tmp/data2
+		check 'copy in' cp /tmp/data "$SMB_MNT/data"
+		check 'the server has it' cmp /tmp/data "$SMB_SHARE/data"
+		check 'copy out' cp "$SMB_MNT/data" /tmp/data2
+		check 'it is the same' cmp /tmp/data /tmp/data2
 		mkdir -p /tmp/tree
 		for i in $(seq 1 200); do head -c $((i * 371)) /dev/urandom >"/tmp/tree/file$i"; done
-		check 'copy a tree in' cp -r /tmp/tree "$mnt/tree"
-		check 'the tree is the same' same_tree /tmp/tree "$mnt/tree"
-		check 'unmount' timeout 60 umount "$mnt"
+		check 'copy a tree in' cp -r /tmp/tree "$SMB_MNT/tree"
+		check 'the tree is the same' same_tree /tmp/tree "$SMB_MNT/tree"
+		check 'unmount' umount_share
 		check 'mount again' mount_share "$addr" cache=strict
-		check 'the tree is still the same' same_tree /tmp/tree "$mnt/tree"
-		check 'remove' rm -r "$mnt/tree" "$mnt/data"
-		check 'unmount again' timeout 60 umount "$mnt"
+		check 'the tree is still the same' same_tree /tmp/tree "$SMB_MNT/tree"
+		check 'remove' rm -r "$SMB_MNT/tree" "$SMB_MNT/data"
+		check 'unmount again' umount_share
 	fi
 	KTAP_GROUP=$group
 }
 
 need_transport
-mkdir -p "$mnt"
+mkdir -p "$SMB_MNT"
 check 'cifs loads' load_cifs
 if check 'ksmbd starts' start_ksmbd ''; then
-	chmod 777 /tmp/share
+	chmod 777 "$SMB_SHARE"
 	share 'siw v4'
 	share 'rxe v4'
 	cat /proc/net/smbdirect >&2

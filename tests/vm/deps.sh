@@ -3,7 +3,9 @@
 # Make sure the tools of the test bed are here: install what is missing when root, else print
 # the command to paste and fail.
 #
-#   deps.sh [build|all]     build: to build kernels and modules; all (default): everything
+#   deps.sh [build|all|smb|bench]   build: to build kernels and modules; all (default): what make
+#                                   check needs; smb, bench: what make check-smb or bench-smb
+#                                   needs as well
 set -euo pipefail
 
 # What proves that a package is here (a command or a file), and the package.
@@ -38,6 +40,15 @@ git git
 clang clang
 /usr/share/doc/libclang-rt-dev|/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a libclang-rt-dev
 '
+smb_deps='
+fio fio
+stress-ng stress-ng
+openssl openssl
+'
+bench_deps='
+fio fio
+gnuplot gnuplot-nox
+'
 
 present() {
 	local what
@@ -53,6 +64,8 @@ present() {
 
 want=$build_deps
 [ "${1:-all}" = build ] || want+=$all_deps
+[ "${1:-all}" != smb ] || want+=$smb_deps
+[ "${1:-all}" != bench ] || want+=$bench_deps
 missing=()
 while read -r proof pkg; do
 	[ -z "$proof" ] || present "$proof" || missing+=("$pkg")

@@ -4,6 +4,9 @@
 # and ksmbd.ko.
 #
 #   build.sh FLAVOUR [SERIES]	for a kernel of the test bed (tests/vm/kernel.sh)
+#   build.sh --for KERNELDIR	for the kernel of that build tree or headers package; KERNEL_SRC names
+#				its source, default the distribution's of the same series. ARCH as
+#				for any module build.
 #
 # The kernel's source is copied to the cache and exactly two files of each, the transport and its
 # header, are replaced by those in this directory. Nothing else is changed.
@@ -11,14 +14,30 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
-flavour=${1:?FLAVOUR}
-series=${2:-$("$top/tests/vm/kernel.sh" series)}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 
-source=$("$top/tests/vm/kernel.sh" source "$series")
-kernel=$("$top/tests/vm/kernel.sh" build "$series" "$flavour")
-ours=$("$top/tests/vm/modules.sh" "$flavour" "$series")
-tree=$cache/smb/$(sha256sum <<<"$top" | cut -c1-8)-${kernel##*/}
+if [ "${1:-}" = --for ]; then
+	kernel=$(cd "${2:?KERNELDIR}" && pwd)
+	release=$(cat "$kernel/include/config/kernel.release")
+	series=$(grep -oE '^[0-9]+\.[0-9]+' <<<"$release")
+	[ "$series" = 7.3 ] || { echo "build.sh: the transports are for Linux 7.3, $kernel is $release" >&2; exit 1; }
+	arch=${ARCH:+ARCH=$ARCH}
+	if [ -n "${KERNEL_SRC:-}" ]; then source=$(cd "$KERNEL_SRC" && pwd); else
+		source=$("$top/tests/vm/kernel.sh" source "$series"); fi
+	# shellcheck disable=SC2086 # nothing, or a word
+	make -s -C "$kernel" M="$top" $arch modules >&2
+	ours=$top
+	name=$(sha256sum <<<"$kernel" | cut -c1-8)-$release
+else
+	flavour=${1:?FLAVOUR}
+	series=${2:-$("$top/tests/vm/kernel.sh" series)}
+	arch=ARCH=um
+	source=$("$top/tests/vm/kernel.sh" source "$series")
+	kernel=$("$top/tests/vm/kernel.sh" build "$series" "$flavour")
+	ours=$("$top/tests/vm/modules.sh" "$flavour" "$series")
+	name=${kernel##*/}
+fi
+tree=$cache/smb/$(sha256sum <<<"$top" | cut -c1-8)-$name
 mkdir -p "$tree/fs/nls"
 exec {lock_fd}>"$tree.lock"
 flock "$lock_fd"
@@ -35,7 +54,8 @@ rsync -rl --checksum "$here/server/" "$tree/fs/smb/server/"
 echo 'obj-m += client/ server/' >"$tree/fs/smb/Kbuild"
 
 log=$tree.log
-if ! make -C "$kernel" ARCH=um "CC=${CC:-gcc}" "M=$tree/fs/smb" CONFIG_CIFS=m CONFIG_SMB_SERVER=m \
+# shellcheck disable=SC2086 # as above
+if ! make -C "$kernel" $arch "CC=${CC:-gcc}" "M=$tree/fs/smb" CONFIG_CIFS=m CONFIG_SMB_SERVER=m \
 		CONFIG_CIFS_SMB_DIRECT=y CONFIG_SMB_SERVER_SMBDIRECT=y \
 		"KCFLAGS=-DCONFIG_CIFS_SMB_DIRECT=1 -DCONFIG_SMB_SERVER_SMBDIRECT=1 -I$top/include" \
 		"KBUILD_EXTRA_SYMBOLS=$ours/Module.symvers" -j "${JOBS:-$(nproc)}" modules \
