@@ -4,7 +4,7 @@
 # cifs.ko and ksmbd.ko the guest has is run.sh's SMB.
 
 # shellcheck disable=SC2034 # for the groups
-SMB_MNT=/mnt/smb SMB_MNT2=/mnt/smb2 SMB_SHARE=/tmp/share
+SMB_MNT=/mnt/smb SMB_SHARE=/tmp/share
 
 # mount_share ADDRESS OPTIONS [WHERE [USER]]: USER is guest, or bed with its password.
 mount_share() {
