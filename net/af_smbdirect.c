@@ -98,6 +98,8 @@ int smbdr_sk_init(struct sock *sk)
  */
 void smbdr_sk_destroy(struct sock *sk)
 {
+	if (smbdr_sk(sk)->ending)
+		smbdr_conn_put(smbdr_sk(sk)->ending);
 	if (smbdr_sk(sk)->counted)
 		sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 }
@@ -252,16 +254,16 @@ static void smbdr_sk_set_conn(struct smbdr_sock *ssk, struct smbdr_conn *conn)
 	spin_unlock_bh(&ssk->up_lock);
 }
 
-/* Let go of the endpoint, which ends as the caller has asked it to. */
+/* Let go of the endpoint, which ends as the caller has asked it to: not at once. */
 static void smbdr_sk_detach(struct smbdr_sock *ssk)
 {
-	struct smbdr_conn *conn = ssk->conn;
-
-	if (!conn)
+	if (!ssk->conn)
 		return;
-	smbdr_conn_set_owner(conn, NULL, NULL);
+	if (ssk->ending)
+		smbdr_conn_put(ssk->ending);
+	ssk->ending = ssk->conn;
+	smbdr_conn_set_owner(ssk->ending, NULL, NULL);
 	smbdr_sk_set_conn(ssk, NULL);
-	smbdr_conn_put(conn);
 }
 
 static void smbdr_sk_attach(struct sock *sk, struct smbdr_conn *conn)
@@ -427,11 +429,23 @@ static int smbdr_rebind(struct sock *sk)
 {
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 	const struct sockaddr_storage addr = ssk->bind_addr;
+	struct smbdr_conn *ending;
 
 	lock_sock(sk);
 	if (ssk->conn && smbdr_conn_state(ssk->conn) != SMBDR_NEW)
 		smbdr_sk_detach(ssk);
+	ending = addr.ss_family ? ssk->ending : NULL;
+	if (ending)
+		smbdr_conn_get(ending);
 	release_sock(sk);
+	if (ending) {
+		/* Until then it occupies the address. A driver may hold it up for minutes. */
+		bool closed = smbdr_conn_wait_closed(ending, SMBDR_REBIND_MS);
+
+		smbdr_conn_put(ending);
+		if (!closed)
+			return -EADDRINUSE;
+	}
 	return ssk->conn || !addr.ss_family ? 0 : smbdr_do_bind(sk, &addr);
 }
 
@@ -509,6 +523,8 @@ static int smbdr_start_connect(struct socket *sock, const struct sockaddr_storag
 			sk->sk_err = 0;
 		}
 		release_sock(sk);
+		/* For who went to sleep on it in between. */
+		sk->sk_state_change(sk);
 	}
 	smbdr_conn_put(conn);
 	return err;
@@ -701,7 +717,8 @@ static void smbdr_sk_inherit(struct sock *newsk, const struct sock *sk)
 
 static struct sock *smbdr_sk_child(struct sock *sk, struct socket *newsock, bool kern)
 {
-	struct sock *newsk = sk_alloc(sock_net(sk), sk->sk_family, GFP_KERNEL, sk->sk_prot, kern);
+	struct sock *newsk = smbdr_fault(accept_sk) ? NULL :
+		sk_alloc(sock_net(sk), sk->sk_family, GFP_KERNEL, sk->sk_prot, kern);
 
 	if (!newsk)
 		return NULL;
@@ -817,7 +834,7 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 		goto out;
 	}
 	if (!(sk->sk_shutdown & SEND_SHUTDOWN) &&
-	    smbdr_conn_tx_queued(ssk->conn) >= (u32)READ_ONCE(sk->sk_sndbuf)) {
+	    smbdr_conn_tx_full(ssk->conn, READ_ONCE(sk->sk_sndbuf))) {
 		set_bit(SOCK_NOSPACE, &sock->flags);
 		goto out;
 	}

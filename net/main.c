@@ -110,7 +110,7 @@ static struct inet_protosw smbdr6_protosw = {
 
 static int smbdr6_proto_register(void)
 {
-	return proto_register(&smbdr6_prot, 1);
+	return smbdr_fault(proto6) ?: proto_register(&smbdr6_prot, 1);
 }
 
 static void smbdr6_proto_unregister(void)
@@ -120,7 +120,7 @@ static void smbdr6_proto_unregister(void)
 
 static int smbdr6_protosw_register(void)
 {
-	return inet6_register_protosw(&smbdr6_protosw);
+	return smbdr_fault(protosw6) ?: inet6_register_protosw(&smbdr6_protosw);
 }
 
 static void smbdr6_protosw_unregister(void)
@@ -199,18 +199,19 @@ static int __init smbdr_init(void)
 	err = smbdr_core_init();
 	if (err)
 		return err;
-	err = proto_register(&smbdr_prot, 1);
+	err = smbdr_fault(proto) ?: proto_register(&smbdr_prot, 1);
 	if (err)
 		goto core;
 	err = smbdr6_proto_register();
 	if (err)
 		goto proto;
-	err = register_pernet_subsys(&smbdr_net_ops);
+	err = smbdr_fault(pernet) ?: register_pernet_subsys(&smbdr_net_ops);
 	if (err)
 		goto proto6;
 	err = smbdr_register();
 	if (err)
 		goto pernet;
+	smbdr_fault_init();
 	return 0;
 pernet:
 	unregister_pernet_subsys(&smbdr_net_ops);
@@ -225,6 +226,7 @@ core:
 
 static void __exit smbdr_exit(void)
 {
+	smbdr_fault_exit();
 	smbdr6_protosw_unregister();
 	inet_unregister_protosw(&smbdr_protosw);
 	unregister_pernet_subsys(&smbdr_net_ops);

@@ -26,7 +26,8 @@ static int smbdr_proc_show(struct seq_file *m, void *v)
  */
 int smbdr_proc_create(struct net *net)
 {
-	if (!proc_create_net_single("smbdirect", 0444, net->proc_net, smbdr_proc_show, NULL))
+	if (smbdr_fault(proc) ||
+	    !proc_create_net_single("smbdirect", 0444, net->proc_net, smbdr_proc_show, NULL))
 		return -ENOMEM;
 	return 0;
 }

@@ -76,7 +76,8 @@ static ssize_t smbdr_rx_copy(struct smbdr_msg *m, u32 *pos, struct msghdr *msg, 
 
 		n = min_t(size_t, want, SMBDR_FRAME_HDR - *pos);
 		smbdr_frame_put_hdr(hdr, m->length);
-		got = flags & MSG_TRUNC ? n : copy_to_iter(hdr + *pos, n, &msg->msg_iter);
+		got = flags & MSG_TRUNC ? n : smbdr_fault(hdr_out) ? 0 :
+			copy_to_iter(hdr + *pos, n, &msg->msg_iter);
 		if (!got)
 			return -EFAULT;
 	} else {

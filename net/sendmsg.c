@@ -23,7 +23,7 @@
 
 static bool smbdr_tx_space(struct sock *sk)
 {
-	return smbdr_conn_tx_queued(smbdr_sk(sk)->conn) < (u32)READ_ONCE(sk->sk_sndbuf);
+	return !smbdr_conn_tx_full(smbdr_sk(sk)->conn, READ_ONCE(sk->sk_sndbuf));
 }
 
 /* Why nothing can be sent: 0 if it can, or a negative errno. */
@@ -93,7 +93,7 @@ static int smbdr_tx_take_hdr(struct smbdr_sock *ssk, struct iov_iter *from, u32 
 {
 	u32 n = min_t(size_t, smbdr_frame_tx_hdr_missing(&ssk->tx), iov_iter_count(from));
 	u8 bytes[SMBDR_FRAME_HDR];
-	size_t got = copy_from_iter(bytes, n, from);
+	size_t got = smbdr_fault(hdr_in) ? 0 : copy_from_iter(bytes, n, from);
 	int err;
 
 	if (!got)

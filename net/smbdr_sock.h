@@ -9,6 +9,7 @@
 #include <net/sock.h>
 #include <uapi/linux/smbdirect.h>
 #include "../smbdirect/conn.h"
+#include "../smbdirect/fault.h"
 #include "framing.h"
 
 /* Bytes accepted for sending, and received and unread; SO_SNDBUF, SO_RCVBUF change them. */
@@ -16,6 +17,8 @@
 #define SMBDR_RCVBUF	(4 * 1024 * 1024)
 /* How long close() and shutdown() go on sending what was accepted, ms. */
 #define SMBDR_LINGER_MS	30000
+/* How long connect() and listen() wait until an attempt that failed has left the address, ms. */
+#define SMBDR_REBIND_MS	2000
 
 /**
  * struct smbdr_sock - an SMB Direct socket
@@ -24,6 +27,8 @@
  *	core that must not be made under the socket lock; taken before it
  * @conn: the endpoint, from bind or connect on; under the socket lock, and
  *	written under @up_lock too
+ * @ending: the former endpoint, whose end may still occupy the address that the
+ *	socket is bound to, or NULL; under the socket lock
  * @listener: after listen; under the socket lock
  * @params: what SOL_SMBDIRECT options chose
  * @tx: where a writer is in its frame
@@ -47,6 +52,7 @@ struct smbdr_sock {
 	struct inet_sock inet;
 	struct mutex bind_mutex;	/* see above */
 	struct smbdr_conn *conn;
+	struct smbdr_conn *ending;
 	struct smbdr_listener *listener;
 	struct smbdr_params params;
 	struct smbdr_frame_tx tx;

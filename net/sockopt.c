@@ -206,7 +206,7 @@ int smbdr_setsockopt(struct socket *sock, int level, int optname, sockptr_t optv
 
 	if (optlen < sizeof(int))
 		return -EINVAL;
-	if (copy_from_sockptr(&val, optval, sizeof(val)))
+	if (smbdr_fault(option_in) ?: copy_from_sockptr(&val, optval, sizeof(val)))
 		return -EFAULT;
 
 	lock_sock(sk);
@@ -374,7 +374,7 @@ int smbdr_getsockopt(struct socket *sock, int level, int optname, char __user *o
 	if (ret < 0)
 		return ret;
 	len = min(len, ret);
-	if (copy_to_user(optval, &u, len))
+	if (smbdr_fault(option_out) ?: copy_to_user(optval, &u, len))
 		return -EFAULT;
 	return put_user(len, optlen);
 }
@@ -402,7 +402,8 @@ int smbdr_getsockopt_iter(struct socket *sock, int level, int optname, sockopt_t
 	if (ret < 0)
 		return ret;
 	opt->optlen = min(opt->optlen, ret);
-	if (copy_to_iter(&u, opt->optlen, &opt->iter_out) != opt->optlen)
+	if (smbdr_fault(option_out) ||
+	    copy_to_iter(&u, opt->optlen, &opt->iter_out) != opt->optlen)
 		return -EFAULT;
 	return 0;
 }

@@ -38,13 +38,14 @@ int smbdr_cm_create_id(struct net *net, rdma_cm_event_handler handler, void *con
 	struct rdma_cm_id *id;
 	int ret = 0;
 
-	id = rdma_create_id(net, handler, context, RDMA_PS_TCP, IB_QPT_RC);
+	id = ERR_PTR(smbdr_fault(create_id)) ?:
+		rdma_create_id(net, handler, context, RDMA_PS_TCP, IB_QPT_RC);
 	if (IS_ERR(id))
 		return PTR_ERR(id);
 	if (device_class == SMBDIRECT_DEVICE_IB)
-		ret = rdma_restrict_node_type(id, RDMA_NODE_IB_CA);
+		ret = smbdr_fault(restrict_id) ?: rdma_restrict_node_type(id, RDMA_NODE_IB_CA);
 	else if (device_class == SMBDIRECT_DEVICE_IWARP)
-		ret = rdma_restrict_node_type(id, RDMA_NODE_RNIC);
+		ret = smbdr_fault(restrict_id) ?: rdma_restrict_node_type(id, RDMA_NODE_RNIC);
 	if (ret) {
 		rdma_destroy_id(id);
 		return ret;
@@ -97,6 +98,22 @@ void smbdr_cm_conn_param(struct smbdr_conn *conn, struct rdma_conn_param *p, u8 
 	}
 }
 
+/* What a driver says of an attempt that failed, if a user can know it, else @other. */
+static int smbdr_cm_status(int status, int other)
+{
+	switch (status) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+	case -ENOMEM:
+	case -ETIMEDOUT:
+		return status;
+	default:
+		return other;
+	}
+}
+
 static int smbdr_cm_error(const struct rdma_cm_event *event)
 {
 	switch (event->event) {
@@ -109,8 +126,9 @@ static int smbdr_cm_error(const struct rdma_cm_event *event)
 			return -ENETUNREACH;
 		fallthrough;
 	case RDMA_CM_EVENT_UNREACHABLE:
+		return smbdr_cm_status(event->status, -EHOSTUNREACH);
 	case RDMA_CM_EVENT_CONNECT_ERROR:
-		return event->status < 0 ? event->status : -EHOSTUNREACH;
+		return smbdr_cm_status(event->status, -ECONNRESET);
 	default:
 		return -ENETDOWN;
 	}
@@ -130,7 +148,7 @@ static int smbdr_cm_route_resolved(struct smbdr_conn *conn, struct rdma_cm_id *i
 	if (ret)
 		return ret;
 	smbdr_cm_conn_param(conn, &param, private_data);
-	return rdma_connect_locked(id, &param);
+	return smbdr_fault(connect) ?: rdma_connect_locked(id, &param);
 }
 
 static void smbdr_cm_established(struct smbdr_conn *conn, const struct rdma_cm_event *event)
@@ -186,7 +204,7 @@ int smbdr_cm_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 
 	switch (event->event) {
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
-		ret = rdma_resolve_route(id, SMBDR_RESOLVE_MS);
+		ret = smbdr_fault(resolve_route) ?: rdma_resolve_route(id, SMBDR_RESOLVE_MS);
 		break;
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 		ret = smbdr_cm_route_resolved(conn, id);
@@ -267,7 +285,7 @@ int smbdr_conn_bind(struct smbdr_conn *conn, const struct sockaddr *addr, bool r
 		rdma_set_reuseaddr(conn->cm_id, 1);
 	if (addr->sa_family == AF_INET6)
 		rdma_set_afonly(conn->cm_id, v6only);
-	ret = rdma_bind_addr(conn->cm_id, (struct sockaddr *)addr);
+	ret = smbdr_fault(bind_addr) ?: rdma_bind_addr(conn->cm_id, (struct sockaddr *)addr);
 	if (ret) {
 		struct rdma_cm_id *id = conn->cm_id;
 
@@ -325,7 +343,8 @@ int smbdr_conn_connect(struct smbdr_conn *conn, const struct sockaddr *dst,
 	}
 	spin_unlock_bh(&conn->lock);
 	if (!ret) {
-		ret = rdma_resolve_addr(id, NULL, dst, SMBDR_RESOLVE_MS);
+		ret = smbdr_fault(resolve_addr) ?:
+			rdma_resolve_addr(id, NULL, dst, SMBDR_RESOLVE_MS);
 		if (ret) {
 			if (ret == -ENODEV || ret == -ENOENT)
 				ret = -ENETUNREACH;

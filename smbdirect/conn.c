@@ -294,6 +294,8 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 			due = conn->deadline;
 		if (conn->rx_throttled && time_before(smbdr_conn_sign_due(conn), due))
 			due = smbdr_conn_sign_due(conn);
+		if (conn->rx_starved && time_before(conn->rx_retry, due))
+			due = conn->rx_retry;
 		break;
 	default:
 		return;
@@ -313,6 +315,8 @@ static void smbdr_conn_idle(struct smbdr_conn *conn)
 		conn->answer_owed = true;
 		/* Also if no credit lets it out now: not again at once. */
 		conn->last_tx = jiffies;
+		smbdr_tx_pump(conn);
+	} else if (conn->rx_starved && time_after_eq(jiffies, conn->rx_retry)) {
 		smbdr_tx_pump(conn);
 	}
 	if (conn->keepalive != SMBDR_KEEPALIVE_NONE) {
@@ -414,7 +418,7 @@ static void smbdr_conn_teardown(struct work_struct *work)
 		rdma_lock_handler(id);
 		rdma_unlock_handler(id);
 	}
-	if (conn->qp)
+	if (conn->qp && !smbdr_fault(disconnect))
 		rdma_disconnect(id);
 	smbdr_qp_drain(conn);
 	smbdr_mr_kill(conn);
@@ -434,11 +438,27 @@ static void smbdr_conn_teardown(struct work_struct *work)
 		WRITE_ONCE(conn->err, -ECONNRESET);
 	smbdr_conn_set_state(conn, SMBDR_CLOSED);
 	spin_unlock_bh(&conn->lock);
+	complete_all(&conn->closed);
 	smbdr_conn_count_end(conn);
 	smbdr_conn_upcall(conn, SMBDR_UPCALL_STATE);
 	smbdr_listener_child_closed(conn);
 	smbdr_ns_unlink(conn);
 	smbdr_conn_put(conn);
+}
+
+/**
+ * smbdr_conn_wait_closed - wait for the end of the end
+ * @conn: the connection, in state CLOSING or CLOSED
+ * @ms: how long at most; a fatal signal ends it as well
+ *
+ * Its address can be bound again after that. Context: process; sleeps, no socket lock
+ * held, not from an upcall.
+ *
+ * Return: true if it has ended.
+ */
+bool smbdr_conn_wait_closed(struct smbdr_conn *conn, unsigned int ms)
+{
+	return wait_for_completion_killable_timeout(&conn->closed, msecs_to_jiffies(ms)) > 0;
 }
 
 /**
@@ -452,7 +472,7 @@ static void smbdr_conn_teardown(struct work_struct *work)
  */
 struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_params *params)
 {
-	struct smbdr_conn *conn = kzalloc(sizeof(*conn), GFP_KERNEL);
+	struct smbdr_conn *conn = smbdr_fault(conn) ? NULL : kzalloc(sizeof(*conn), GFP_KERNEL);
 
 	if (!conn)
 		return NULL;
@@ -480,6 +500,7 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	INIT_LIST_HEAD(&conn->rw_mrs);
 	INIT_LIST_HEAD(&conn->accept_link);
 	INIT_WORK(&conn->work, smbdr_conn_teardown);
+	init_completion(&conn->closed);
 	INIT_DELAYED_WORK(&conn->timer, smbdr_conn_timer);
 	conn->sndbuf = U32_MAX;
 	conn->rcvbuf = SZ_1M;
@@ -592,7 +613,8 @@ void smbdr_conn_set_rcvbuf(struct smbdr_conn *conn, u32 bytes)
 int smbdr_core_init(void)
 {
 	/* Reclaim may depend on us: a network file system writes through it. */
-	smbdr_wq = alloc_workqueue("net_smbdirect", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	smbdr_wq = smbdr_fault(workqueue) ? NULL :
+		alloc_workqueue("net_smbdirect", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return smbdr_wq ? 0 : -ENOMEM;
 }
 

@@ -159,6 +159,9 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err);
  */
 void smbdr_conn_shutdown(struct smbdr_conn *conn, unsigned int linger_ms);
 
+/* Wait until an ended connection is torn down: is it? May sleep; not under the socket lock. */
+bool smbdr_conn_wait_closed(struct smbdr_conn *conn, unsigned int ms);
+
 /* Local and remote address; false if there is none yet. Any context. */
 bool smbdr_conn_addr(struct smbdr_conn *conn, bool peer, struct sockaddr_storage *addr);
 void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info);	/* any context */
@@ -171,7 +174,8 @@ void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info);	/* a
 int smbdr_conn_send(struct smbdr_conn *conn, struct smbdr_msg *msg);
 /* Bytes accepted by smbdr_conn_send() that the device has not completed yet. */
 u32 smbdr_conn_tx_queued(const struct smbdr_conn *conn);
-/* The limit below which write_space is called (it is when tx_queued falls to half of it). */
+bool smbdr_conn_tx_full(const struct smbdr_conn *conn, u32 limit);
+/* The limit of tx_full; write_space is called when half of it is free. */
 void smbdr_conn_set_sndbuf(struct smbdr_conn *conn, u32 bytes);
 /* Unread bytes above which the peer gets no more credits than life needs. */
 void smbdr_conn_set_rcvbuf(struct smbdr_conn *conn, u32 bytes);

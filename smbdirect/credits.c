@@ -43,7 +43,7 @@
 #include "credits.h"
 
 /* Receives that a new connection posts: most stay idle, and each is memory. */
-#define SMBDR_CREDITS_START	16
+#define SMBDR_CREDITS_START	4
 
 /* How many receives to keep posted for a peer that behaves as it does at present. */
 static u32 smbdr_credits_base(const struct smbdr_credits *c)

@@ -21,15 +21,20 @@
 #include <rdma/rdma_cm.h>
 #include "conn.h"
 #include "credits.h"
+#include "fault.h"
 #include "reasm.h"
 #include "wire.h"
 
 /* [MS-SMBD] 3.1.4.1, 3.1.7.2: the first receive has at least 512 bytes. */
 #define SMBDR_NEGO_RECV_SIZE	512
+/* What a message costs beside its bytes, roughly: there may be very many very small ones. */
+#define SMBDR_MSG_COST		256
 /* Address and route resolution each; the connect timeout bounds the sum. */
 #define SMBDR_RESOLVE_MS	5000
 /* A flushed queue is followed by a DISCONNECTED event; if not, give up after this. */
-#define SMBDR_FLUSH_GRACE_MS	1000
+#define SMBDR_FLUSH_GRACE_MS	(smbdr_fault_armed() ? 100 : 1000)
+/* When memory for receives was short: until the next attempt. */
+#define SMBDR_RECV_RETRY_MS	50
 /* How long an orderly end by the peer's refusal or ours may take to be delivered. */
 #define SMBDR_REFUSE_MS		2000
 
@@ -176,9 +181,10 @@ struct smbdr_ns {
  * @nego_send_cqe: completion of ours
  * @nego_buf: part to receive into, then part to send from
  * @nego_dma: where the device sees @nego_buf
- * @nego_len: length of a request that came before the ESTABLISHED event
+ * @nego_len: length of a message that came before the ESTABLISHED event, not 0
+ * @nego_status: of its receive; the length counts only if it succeeded
  * @neg: what was agreed on; constant from ESTABLISHED on
- * @lock: protects all below up to @rx_throttled; bottom halves off; innermost
+ * @lock: protects all below up to @rx_retry; bottom halves off; innermost
  * @state: written by smbdr_conn_set_state() only
  * @err: why it ended
  * @was_established: it has been in state ESTABLISHED
@@ -201,7 +207,8 @@ struct smbdr_ns {
  * @tx_hdrs_dma: where the device sees @tx_hdrs
  * @tx_posted: slots in the device's hands
  * @tx_bytes: bytes accepted and not completed
- * @sndbuf: the owner's limit for @tx_bytes
+ * @tx_mem: what they cost, bytes
+ * @sndbuf: the owner's limit for @tx_mem
  * @tx_stalled: data waits for a credit
  * @rx_slots: all struct smbdr_recv_slot
  * @rx_free: those that are not posted
@@ -211,6 +218,8 @@ struct smbdr_ns {
  * @rx_mem: what they cost, bytes
  * @rcvbuf: the owner's limit for @rx_mem
  * @rx_throttled: the limit is exceeded
+ * @rx_starved: there was no memory for a receive
+ * @rx_retry: when to try again; jiffies
  * @reasm: reassembly; owned by the completion handler, one at a time
  * @rx_msg: the message in the making, likewise
  * @rx_broken: nothing more is taken in after an error, likewise
@@ -240,6 +249,7 @@ struct smbdr_ns {
  * @accept_link: in a list of @listener; under its lock, as is
  * @accept_ready: it was in the list of those to accept
  * @work: the teardown
+ * @closed: it is over
  * @timer: what is due next, by state
  */
 struct smbdr_conn {
@@ -266,6 +276,7 @@ struct smbdr_conn {
 	u8 *nego_buf;
 	u64 nego_dma;
 	u32 nego_len;
+	enum ib_wc_status nego_status;
 	struct smbdr_negotiated neg;
 
 	spinlock_t lock;	/* see above */
@@ -292,6 +303,7 @@ struct smbdr_conn {
 	u64 tx_hdrs_dma;
 	u32 tx_posted;
 	u32 tx_bytes;
+	u32 tx_mem;
 	u32 sndbuf;
 	bool tx_stalled;
 
@@ -303,6 +315,8 @@ struct smbdr_conn {
 	u64 rx_mem;
 	u32 rcvbuf;
 	bool rx_throttled;
+	bool rx_starved;
+	unsigned long rx_retry;
 	struct smbdr_reasm reasm;
 	struct smbdr_msg *rx_msg;
 	bool rx_broken;
@@ -334,6 +348,7 @@ struct smbdr_conn {
 	bool accept_ready;
 
 	struct work_struct work;
+	struct completion closed;
 	struct delayed_work timer;
 };
 
@@ -358,6 +373,14 @@ static inline int smbdr_conn_may_rdma(const struct smbdr_conn *conn)
 }
 
 extern struct workqueue_struct *smbdr_wq;
+
+/* Map memory for the device, with its failure as a return value: 0 or -EIO. */
+static inline int smbdr_map_single(struct ib_device *dev, void *data, size_t len,
+				   enum dma_data_direction dir, u64 *dma)
+{
+	*dma = ib_dma_map_single(dev, data, len, dir);
+	return ib_dma_mapping_error(dev, *dma) ? -EIO : 0;
+}
 
 /* conn.c */
 void smbdr_conn_set_state(struct smbdr_conn *conn, enum smbdr_state state);
@@ -403,7 +426,8 @@ void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_release(struct smbdr_conn *conn);
 void smbdr_qp_flushed(struct smbdr_conn *conn);
 int smbdr_qp_wc_errno(enum ib_wc_status status);
-void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc);
+void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc, int refused);
+void smbdr_qp_recv_error(struct smbdr_conn *conn, const struct ib_wc *wc);
 
 /* send.c */
 int smbdr_send_prepare(struct smbdr_conn *conn);

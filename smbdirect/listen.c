@@ -28,8 +28,13 @@
 #include "internal.h"
 #include "trace.h"
 
-/* What the connection manager may hold back; we answer at once, so it is short. */
-#define SMBDR_CM_BACKLOG	128
+/*
+ * How many requests the connection manager may hold back. On iWARP it and the driver keep half a
+ * kilobyte for each, and refuse what comes beyond that. We answer at once, but a burst of as many
+ * as may wait for accept() has to find room.
+ */
+#define SMBDR_CM_BACKLOG_MIN	256
+#define SMBDR_CM_BACKLOG_MAX	1024
 
 /**
  * struct smbdr_listener - who waits for connections
@@ -137,8 +142,9 @@ static int smbdr_listener_request(struct smbdr_listener *l, struct rdma_cm_id *i
 	if (!smbdr_cm_device_ok(id, l->params.device_class))
 		return -ENETUNREACH;
 	conn = smbdr_conn_create(l->ns, &l->params);
+	/* ENOMEM would drop the request on IB, and the peer would repeat it after seconds. */
 	if (!conn)
-		return -ENOMEM;
+		return -ECONNREFUSED;
 	conn->passive = true;
 
 	if (!smbdr_listener_link(l, conn)) {
@@ -170,7 +176,7 @@ static int smbdr_listener_request(struct smbdr_listener *l, struct rdma_cm_id *i
 		smbdr_listener_depths(conn, req);
 		/* Who sent depths in private data wants ours there as well. */
 		smbdr_cm_conn_param(conn, &param, legacy ? private_data : NULL);
-		ret = rdma_accept(id, &param);
+		ret = smbdr_fault(accept) ?: rdma_accept(id, &param);
 	}
 	if (ret)
 		smbdr_conn_abort(conn, ret);
@@ -216,6 +222,11 @@ static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 	}
 }
 
+static int smbdr_listener_cm_backlog(const struct smbdr_listener *l)
+{
+	return clamp(READ_ONCE(l->backlog), SMBDR_CM_BACKLOG_MIN, SMBDR_CM_BACKLOG_MAX);
+}
+
 static int smbdr_listener_new_id(struct smbdr_listener *l, const struct sockaddr_storage *addr,
 				 struct rdma_cm_id **out)
 {
@@ -225,9 +236,9 @@ static int smbdr_listener_new_id(struct smbdr_listener *l, const struct sockaddr
 	if (ret)
 		return ret;
 	rdma_set_reuseaddr(*out, 1);
-	ret = rdma_bind_addr(*out, (struct sockaddr *)addr);
+	ret = smbdr_fault(rebind_addr) ?: rdma_bind_addr(*out, (struct sockaddr *)addr);
 	if (!ret)
-		ret = rdma_listen(*out, SMBDR_CM_BACKLOG);
+		ret = smbdr_fault(relisten) ?: rdma_listen(*out, smbdr_listener_cm_backlog(l));
 	if (ret)
 		rdma_destroy_id(*out);
 	return ret;
@@ -326,7 +337,7 @@ static int smbdr_listener_take_id(struct smbdr_listener *l, struct smbdr_conn *c
 
 	smbdr_conn_put_id(conn, NULL);
 	smbdr_listener_hand_over(id, smbdr_listener_event, l);
-	ret = rdma_listen(id, SMBDR_CM_BACKLOG);
+	ret = smbdr_fault(listen) ?: rdma_listen(id, smbdr_listener_cm_backlog(l));
 	if (ret) {
 		/* Back to where we were; what was lost meanwhile is not told again. */
 		smbdr_listener_hand_over(id, smbdr_cm_event, conn);
@@ -371,7 +382,7 @@ int smbdr_listener_create(struct smbdr_conn *conn, const struct smbdr_params *pa
 	struct smbdr_listener *l;
 	int ret;
 
-	l = kzalloc(sizeof(*l), GFP_KERNEL);
+	l = smbdr_fault(listener) ? NULL : kzalloc(sizeof(*l), GFP_KERNEL);
 	if (!l)
 		return -ENOMEM;
 	kref_init(&l->kref);

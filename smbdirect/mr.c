@@ -91,7 +91,7 @@ static void smbdr_wc_reg(struct ib_cq *cq, struct ib_wc *wc)
 {
 	/* Only ever called for a failure: it asks for no completion. */
 	if (wc->status != IB_WC_SUCCESS)
-		smbdr_qp_completion_error(cq->cq_context, wc);
+		smbdr_qp_completion_error(cq->cq_context, wc, -ECONNRESET);
 }
 
 static void smbdr_wc_local_inv(struct ib_cq *cq, struct ib_wc *wc)
@@ -100,8 +100,10 @@ static void smbdr_wc_local_inv(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_conn *conn = cq->cq_context;
 	struct smbdr_kern_mr *buf = mr->buf;
 
+	smbdr_fault_wc(inv_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
-		smbdr_qp_completion_error(conn, wc);	/* the teardown sees to it */
+		/* The teardown sees to it. */
+		smbdr_qp_completion_error(conn, wc, -ECONNRESET);
 		return;
 	}
 	spin_lock_bh(&conn->lock);
@@ -124,10 +126,11 @@ static void smbdr_wc_local_inv(struct ib_cq *cq, struct ib_wc *wc)
 struct smbdr_mr *smbdr_mr_create(struct smbdr_conn *conn)
 {
 	unsigned int noio = memalloc_noio_save();
-	struct smbdr_mr *mr = kzalloc(sizeof(*mr), GFP_NOIO);
+	struct smbdr_mr *mr = smbdr_fault(mr) ? NULL : kzalloc(sizeof(*mr), GFP_NOIO);
 
 	if (mr) {
-		mr->mr = ib_alloc_mr(conn->pd, IB_MR_TYPE_MEM_REG, conn->sizing.mr_pages);
+		mr->mr = ERR_PTR(smbdr_fault(mr_alloc)) ?:
+			ib_alloc_mr(conn->pd, IB_MR_TYPE_MEM_REG, conn->sizing.mr_pages);
 		if (IS_ERR(mr->mr)) {
 			kfree(mr);
 			mr = NULL;
@@ -169,16 +172,15 @@ void smbdr_mr_destroy(struct smbdr_conn *conn, struct smbdr_mr *mr)
  *	of the piece behind the last one that was taken as a whole
  * @access: IB_ACCESS_*
  *
- * Return: pieces that were taken as a whole, or a negative errno.
+ * Return: pieces that were taken as a whole, or -EIO.
  */
 int smbdr_mr_map(struct smbdr_mr *mr, struct scatterlist *sg, u32 nents, u32 *off, int access)
 {
 	/* Some drivers refuse more pieces than fit instead of taking what does. */
-	int n = ib_map_mr_sg(mr->mr, sg, min(nents, mr->pages), off, PAGE_SIZE);
+	int n = smbdr_fault(mr_map) ?:
+		ib_map_mr_sg(mr->mr, sg, min(nents, mr->pages), off, PAGE_SIZE);
 
-	if (n < 0)
-		return n;
-	if (!n && !*off)
+	if (n < 0 || (!n && !*off))
 		return -EIO;
 	/* A late access by an old key has to fail. */
 	ib_update_fast_reg_key(mr->mr, ib_inc_rkey(mr->mr->rkey));
@@ -409,7 +411,7 @@ static int smbdr_mr_post(struct smbdr_kern_mr *buf)
 			mr->reg_seq = conn->sq_posted;
 		}
 		list_add_tail(&buf->list, &conn->mr_bufs);
-		if (ib_post_send(conn->qp, first, NULL)) {
+		if (smbdr_fault(post_reg) ?: ib_post_send(conn->qp, first, NULL)) {
 			smbdr_qp_flushed(conn);
 			ret = -EPIPE;
 		}
@@ -446,7 +448,7 @@ static struct smbdr_kern_mr *smbdr_mr_prepare(struct smbdr_conn *conn, struct io
 	if (nr > conn->sizing.max_mrs)
 		goto unmap;
 	ret = -ENOMEM;
-	buf = kzalloc(struct_size(buf, descs, nr), GFP_NOIO);
+	buf = smbdr_fault(mr_buf) ? NULL : kzalloc(struct_size(buf, descs, nr), GFP_NOIO);
 	if (!buf)
 		goto unmap;
 	ret = smbdr_mr_take(conn, nr, &mrs);
@@ -570,7 +572,7 @@ static void smbdr_mr_invalidate(struct smbdr_kern_mr *buf)
 	if (!buf->busy)
 		complete(&buf->quiet);
 	else if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
-		 ib_post_send(conn->qp, first, NULL))
+		 (smbdr_fault(post_inv) ?: ib_post_send(conn->qp, first, NULL)))
 		smbdr_qp_flushed(conn);
 	/* In any other state the teardown is on its way and ends the access. */
 }

@@ -33,7 +33,7 @@
  */
 struct smbdr_msg *smbdr_msg_alloc(u32 length, gfp_t gfp)
 {
-	struct smbdr_msg *msg = kzalloc(sizeof(*msg), gfp);
+	struct smbdr_msg *msg = smbdr_fault(msg) ? NULL : kzalloc(sizeof(*msg), gfp);
 
 	if (!msg)
 		return NULL;
@@ -73,7 +73,7 @@ static struct smbdr_chunk *smbdr_chunk_alloc(u32 want, gfp_t gfp)
 	int order;
 
 	if (want <= SMBDR_CHUNK_INLINE) {
-		chunk = kmalloc(sizeof(*chunk) + want, gfp);
+		chunk = smbdr_fault(chunk_small) ? NULL : kmalloc(sizeof(*chunk) + want, gfp);
 		if (!chunk)
 			return NULL;
 		chunk->data = chunk + 1;
@@ -84,7 +84,7 @@ static struct smbdr_chunk *smbdr_chunk_alloc(u32 want, gfp_t gfp)
 		return chunk;
 	}
 
-	chunk = kmalloc(sizeof(*chunk), gfp);
+	chunk = smbdr_fault(chunk_large) ? NULL : kmalloc(sizeof(*chunk), gfp);
 	if (!chunk)
 		return NULL;
 	order = min(get_order(want), SMBDR_CHUNK_ORDER);
@@ -92,7 +92,8 @@ static struct smbdr_chunk *smbdr_chunk_alloc(u32 want, gfp_t gfp)
 		/* Only the last resort, a single page, may try hard. */
 		gfp_t flags = order ? gfp | __GFP_NORETRY | __GFP_NOWARN : gfp;
 
-		chunk->data = (void *)__get_free_pages(flags, order);
+		chunk->data = smbdr_fault(chunk_pages) ? NULL :
+			(void *)__get_free_pages(flags, order);
 		if (chunk->data || !order)
 			break;
 		order = 0;
@@ -148,7 +149,8 @@ ssize_t smbdr_msg_fill(struct smbdr_msg *msg, struct iov_iter *from, size_t n, g
 		if (!chunk)
 			return done ? done : -ENOMEM;
 		part = min_t(size_t, n - done, chunk->size - chunk->len);
-		got = copy_from_iter(chunk->data + chunk->len, part, from);
+		got = smbdr_fault(data_in) ? 0 :
+			copy_from_iter(chunk->data + chunk->len, part, from);
 		chunk->len += got;
 		msg->filled += got;
 		done += got;
@@ -236,7 +238,7 @@ ssize_t smbdr_msg_read(struct smbdr_msg *msg, u32 pos, struct iov_iter *to, size
 		size_t got;
 
 		part = min_t(size_t, part, iov_iter_count(to));
-		got = copy_to_iter(msg->cur->data + off, part, to);
+		got = smbdr_fault(data_out) ? 0 : copy_to_iter(msg->cur->data + off, part, to);
 		pos += got;
 		done += got;
 		if (got < part)
@@ -254,13 +256,14 @@ ssize_t smbdr_msg_read(struct smbdr_msg *msg, u32 pos, struct iov_iter *to, size
  */
 int smbdr_msg_map(struct smbdr_chunk *chunk, struct ib_device *dev)
 {
+	int ret;
+
 	if (chunk->mapped)
 		return 0;
-	chunk->dma = ib_dma_map_single(dev, chunk->data, chunk->len, DMA_TO_DEVICE);
-	if (ib_dma_mapping_error(dev, chunk->dma))
-		return -EIO;
-	chunk->mapped = true;
-	return 0;
+	ret = smbdr_fault(chunk_map) ?:
+		smbdr_map_single(dev, chunk->data, chunk->len, DMA_TO_DEVICE, &chunk->dma);
+	chunk->mapped = !ret;
+	return ret;
 }
 
 /**

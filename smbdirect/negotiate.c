@@ -9,7 +9,9 @@
  * queues. A request can be completed by the device before the connection
  * manager reports ESTABLISHED; it is left in the buffer until that comes.
  * Whoever moves on, the event or the completion, finds that out under
- * conn->lock, so exactly one of them processes the message.
+ * conn->lock, so exactly one of them processes the message. One that was too
+ * long for its receive waits likewise: before InfiniBand's manager has the
+ * peer's RTU it cannot tell the peer of an end, who would stay connected.
  *
  * Receives for data are posted before the response leaves, and before the
  * first data message of the active side: the peer may use a credit at once.
@@ -26,8 +28,9 @@ static void smbdr_wc_nego_send(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_conn *conn = cq->cq_context;
 
+	smbdr_fault_wc(nego_send_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
-		smbdr_qp_completion_error(conn, wc);
+		smbdr_qp_completion_error(conn, wc, -ECONNRESET);
 		return;
 	}
 	spin_lock_bh(&conn->lock);
@@ -36,7 +39,10 @@ static void smbdr_wc_nego_send(struct ib_cq *cq, struct ib_wc *wc)
 	spin_unlock_bh(&conn->lock);
 }
 
-/* Context: conn->lock held, or nobody else can send yet. */
+/*
+ * What the driver says when it does not take the request is of no use to a user.
+ * Context: conn->lock held, or nobody else can send yet.
+ */
 static int smbdr_nego_post_send(struct smbdr_conn *conn, u32 len)
 {
 	struct ib_sge sge = {
@@ -53,7 +59,9 @@ static int smbdr_nego_post_send(struct smbdr_conn *conn, u32 len)
 	};
 
 	ib_dma_sync_single_for_device(conn->pd->device, sge.addr, len, DMA_BIDIRECTIONAL);
-	return ib_post_send(conn->qp, &wr, NULL);
+	if (smbdr_fault(nego_post_send) ?: ib_post_send(conn->qp, &wr, NULL))
+		return -ECONNRESET;
+	return 0;
 }
 
 /* Everything that needs both sides' values. Context: process, no lock. */
@@ -76,7 +84,7 @@ static int smbdr_nego_agree(struct smbdr_conn *conn, u16 requested, u16 granted)
 	else
 		smbdr_recv_refill(conn, false, false);
 	if (!ret && !conn->credits.posted)
-		ret = -ENOMEM;
+		ret = conn->flushed ? -ECONNRESET : -ENOMEM;
 	spin_unlock_bh(&conn->lock);
 	return ret;
 }
@@ -195,23 +203,27 @@ static void smbdr_nego_process(struct smbdr_conn *conn, u32 len)
 static void smbdr_wc_nego_recv(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_conn *conn = cq->cq_context;
-	bool process;
+	bool early, process;
 	u32 len;
 
-	if (wc->status != IB_WC_SUCCESS) {
-		smbdr_qp_completion_error(conn, wc);
-		return;
-	}
+	smbdr_fault_wc(nego_recv_done, wc);
 	/* No other operation than a plain send has put anything into the buffer. */
-	len = wc->opcode == IB_WC_RECV && !(wc->wc_flags & IB_WC_WITH_INVALIDATE) ?
-		wc->byte_len : 0;
+	len = wc->status == IB_WC_SUCCESS && wc->opcode == IB_WC_RECV &&
+		!(wc->wc_flags & IB_WC_WITH_INVALIDATE) ? wc->byte_len : 0;
 	spin_lock_bh(&conn->lock);
 	process = conn->state == SMBDR_NEGOTIATING;
-	/* Not zero even for an empty message, which is as bad as a short one. */
-	if (conn->state == SMBDR_CONNECTING)
+	early = conn->state == SMBDR_CONNECTING && (conn->passive || wc->status == IB_WC_SUCCESS);
+	if (early) {
+		/* Not zero even for an empty message, which is as bad as a short one. */
 		conn->nego_len = len ?: 1;
+		conn->nego_status = wc->status;
+	}
 	spin_unlock_bh(&conn->lock);
-	if (process)
+	if (early)
+		return;
+	if (wc->status != IB_WC_SUCCESS)
+		smbdr_qp_recv_error(conn, wc);
+	else if (process)
 		smbdr_nego_process(conn, len);
 }
 
@@ -228,18 +240,20 @@ int smbdr_negotiate_prepare(struct smbdr_conn *conn)
 	struct ib_device *dev = conn->pd->device;
 	struct ib_recv_wr wr = {};
 	struct ib_sge sge;
+	int ret;
 
 	conn->nego_send_cqe.done = smbdr_wc_nego_send;
 	conn->nego_recv_cqe.done = smbdr_wc_nego_recv;
-	conn->nego_buf = kzalloc(SMBDR_NEGO_BUF_SIZE, GFP_KERNEL);
+	conn->nego_buf = smbdr_fault(nego_buf) ? NULL : kzalloc(SMBDR_NEGO_BUF_SIZE, GFP_KERNEL);
 	if (!conn->nego_buf)
 		return -ENOMEM;
-	conn->nego_dma = ib_dma_map_single(dev, conn->nego_buf, SMBDR_NEGO_BUF_SIZE,
-					   DMA_BIDIRECTIONAL);
-	if (ib_dma_mapping_error(dev, conn->nego_dma)) {
+	ret = smbdr_fault(nego_map) ?:
+		smbdr_map_single(dev, conn->nego_buf, SMBDR_NEGO_BUF_SIZE, DMA_BIDIRECTIONAL,
+				 &conn->nego_dma);
+	if (ret) {
 		kfree(conn->nego_buf);
 		conn->nego_buf = NULL;
-		return -EIO;
+		return ret;
 	}
 	sge.addr = conn->nego_dma;
 	sge.length = SMBDR_NEGO_RECV_SIZE;
@@ -247,7 +261,7 @@ int smbdr_negotiate_prepare(struct smbdr_conn *conn)
 	wr.wr_cqe = &conn->nego_recv_cqe;
 	wr.sg_list = &sge;
 	wr.num_sge = 1;
-	return ib_post_recv(conn->qp, &wr, NULL);
+	return smbdr_fault(nego_post_recv) ?: ib_post_recv(conn->qp, &wr, NULL);
 }
 
 /**
@@ -282,7 +296,9 @@ void smbdr_negotiate_connected(struct smbdr_conn *conn)
 	if (ret)
 		smbdr_conn_abort_locked(conn, ret);
 	spin_unlock_bh(&conn->lock);
-	if (early)
+	if (early && conn->nego_status != IB_WC_SUCCESS)
+		smbdr_qp_recv_error(conn, &(struct ib_wc){ .status = conn->nego_status });
+	else if (early)
 		smbdr_nego_process(conn, early);
 }
 

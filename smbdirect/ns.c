@@ -54,7 +54,7 @@ const char * const smbdr_stat_names[SMBDR_STAT_MAX] = {
  */
 struct smbdr_ns *smbdr_ns_create(struct net *net)
 {
-	struct smbdr_ns *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
+	struct smbdr_ns *ns = smbdr_fault(ns) ? NULL : kzalloc(sizeof(*ns), GFP_KERNEL);
 
 	if (!ns)
 		return NULL;

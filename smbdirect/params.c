@@ -17,6 +17,7 @@
  * Ownership and locking: everything is the caller's, nothing is kept. Any
  * context.
  */
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -54,6 +55,10 @@
 #define SMBDR_MIN_SQ_WRS		(SMBDR_MIN_SQ_SLOTS + SMBDR_MIN_RW_WRS + 2)
 /* The header, and the payload. */
 #define SMBDR_MIN_SEND_SGE		2
+/* So a device that is deep enough for sends has room for a receive as well. */
+static_assert(SMBDR_SEND_HEADROOM + SMBDR_MIN_SQ_WRS > SMBDR_CREDITS_SPARE);
+static_assert(SMBDR_SQ_SLOTS + SMBDR_RW_WRS + 2 * SMBDR_MAX_MRS +
+	      SMBDR_EXTRA_WR + SMBDR_SEND_HEADROOM < 128);
 
 #define SMBDR_IRD_ORD_SIZE		8
 /* More than any device has; in the wrong byte order every depth is above it. */
@@ -378,8 +383,8 @@ int smbdr_params_sizing(const struct smbdr_params *p, const struct smbdr_limits 
 	u32 depth = min(lim->max_qp_wr, lim->max_cqe);
 	u32 spare;
 
-	if (depth < send_extra + SMBDR_MIN_SQ_WRS || depth < recv_extra + 1 ||
-	    lim->max_sge < SMBDR_MIN_SEND_SGE || !lim->max_reg_pages)
+	if (depth < send_extra + SMBDR_MIN_SQ_WRS || lim->max_sge < SMBDR_MIN_SEND_SGE ||
+	    !lim->max_reg_pages)
 		return -EINVAL;
 
 	/* A device that has less gets the same shares of it. */
@@ -388,7 +393,7 @@ int smbdr_params_sizing(const struct smbdr_params *p, const struct smbdr_limits 
 	s->rw_wrs = max_t(u32, spare * SMBDR_RW_WRS / full, SMBDR_MIN_RW_WRS);
 	s->max_mrs = (spare - s->sq_slots - s->rw_wrs) / 2;
 	s->max_send_wr = s->sq_slots + s->rw_wrs + 2 * s->max_mrs + send_extra;
-	s->recv_credits = min_t(u32, p->recv_credits, depth - recv_extra);
+	s->recv_credits = min_t(u32, p->recv_credits, min(depth, SMBDR_MAX_RECV_WR) - recv_extra);
 	s->max_recv_wr = s->recv_credits + recv_extra;
 	s->send_cqe = s->max_send_wr;
 	s->recv_cqe = s->max_recv_wr;

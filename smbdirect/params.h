@@ -113,18 +113,24 @@ struct smbdr_sizing {
 	u16 recv_credits;
 };
 
-/* Sends in flight on one connection by default: 64 x 8 KiB keeps a fast link busy. */
-#define SMBDR_SQ_SLOTS		64
+/*
+ * Depth of the queues. Devices round it up to a power of two, some after they have added one, and
+ * an entry takes up to half a KiB. So all that may be in the send queue is less than 128 together,
+ * and what may be in the receive queue less than 256.
+ */
+#define SMBDR_MAX_RECV_WR	255u
+/* Sends in flight on one connection: 32 x 8 KiB keeps a fast link busy. */
+#define SMBDR_SQ_SLOTS		32
 /* A header and a payload that crosses from one buffer into the next, or seven pages. */
 #define SMBDR_SEND_SGE		8
-/* RDMA work requests in flight: 64 x 8 pages are 2 MiB. */
-#define SMBDR_RW_WRS		64
+/* RDMA work requests in flight: 32 x 8 pages are 1 MiB. */
+#define SMBDR_RW_WRS		32
 /* Chains of them; a chain of iWARP has two. */
 #define SMBDR_RW_SLOTS		32
 /* Regions for iWARP reads in flight. */
 #define SMBDR_RW_SINKS		16
-/* Memory regions for the peer: five times 8 MiB where a region is 256 pages. */
-#define SMBDR_MAX_MRS		48
+/* Memory regions for the peer: more than three times 8 MiB where a region is 256 pages. */
+#define SMBDR_MAX_MRS		28
 /* No region is larger: 2 MiB are few enough keys, and the page lists stay small. */
 #define SMBDR_MR_PAGES		512
 

@@ -63,17 +63,19 @@ int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id)
 	smbdr_params_depths(&conn->params, &lim, &conn->depths);
 	conn->iwarp = rdma_protocol_iwarp(dev, id->port_num);
 
-	conn->pd = ib_alloc_pd(dev, 0);
+	conn->pd = ERR_PTR(smbdr_fault(pd)) ?: ib_alloc_pd(dev, 0);
 	if (IS_ERR(conn->pd)) {
 		ret = PTR_ERR(conn->pd);
 		conn->pd = NULL;
 		return ret;
 	}
-	cq = ib_alloc_cq_any(dev, conn, conn->sizing.send_cqe, IB_POLL_WORKQUEUE);
+	cq = ERR_PTR(smbdr_fault(send_cq)) ?:
+		ib_alloc_cq_any(dev, conn, conn->sizing.send_cqe, IB_POLL_WORKQUEUE);
 	if (IS_ERR(cq))
 		return PTR_ERR(cq);
 	conn->send_cq = cq;
-	cq = ib_alloc_cq_any(dev, conn, conn->sizing.recv_cqe, IB_POLL_WORKQUEUE);
+	cq = ERR_PTR(smbdr_fault(recv_cq)) ?:
+		ib_alloc_cq_any(dev, conn, conn->sizing.recv_cqe, IB_POLL_WORKQUEUE);
 	if (IS_ERR(cq))
 		return PTR_ERR(cq);
 	conn->recv_cq = cq;
@@ -89,7 +91,7 @@ int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id)
 	attr.sq_sig_type = IB_SIGNAL_REQ_WR;
 	attr.qp_type = IB_QPT_RC;
 	attr.port_num = id->port_num;
-	ret = rdma_create_qp(id, conn->pd, &attr);
+	ret = smbdr_fault(qp) ?: rdma_create_qp(id, conn->pd, &attr);
 	if (!ret)
 		conn->qp = id->qp;
 	return ret;
@@ -182,8 +184,6 @@ int smbdr_qp_wc_errno(enum ib_wc_status status)
 	case IB_WC_RETRY_EXC_ERR:
 	case IB_WC_RESP_TIMEOUT_ERR:
 		return -ETIMEDOUT;
-	case IB_WC_LOC_LEN_ERR:
-		return -ECONNABORTED;
 	case IB_WC_REM_ACCESS_ERR:
 	case IB_WC_REM_INV_REQ_ERR:
 	case IB_WC_REM_OP_ERR:
@@ -197,22 +197,49 @@ int smbdr_qp_wc_errno(enum ib_wc_status status)
  * smbdr_qp_completion_error - a work request failed
  * @conn: the connection
  * @wc: the completion; only status and cqe are valid
+ * @refused: what to call it if the peer's device has refused it, negative errno
  *
  * Context: completion handler, no lock held.
  */
-void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc)
+void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc, int refused)
 {
 	int err = smbdr_qp_wc_errno(wc->status);
 
+	if (err == -EREMOTEIO)
+		err = refused;
 	trace_smbdr_wc_error(conn, wc->status);
 	if (err) {
-		/* A message longer than a receive takes is the peer's doing. */
-		if (wc->status == IB_WC_LOC_LEN_ERR)
-			smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
 		smbdr_conn_abort(conn, err);
 		return;
 	}
 	spin_lock_bh(&conn->lock);
 	smbdr_qp_flushed(conn);
 	spin_unlock_bh(&conn->lock);
+}
+
+/**
+ * smbdr_qp_recv_error - a receive failed
+ * @conn: the connection
+ * @wc: the completion; only status and cqe are valid
+ *
+ * A message that is longer than its receive is the peer's fault. siw says so with LOC_LEN_ERR,
+ * rxe with LOC_QP_OP_ERR, which for any other work request says nothing like it, and from another
+ * driver may mean a receive that it does not understand: none of ours is such. A message that
+ * invalidates a key of which the device does not know is as bad as one of which we do not.
+ *
+ * Context: completion handler, no lock held.
+ */
+void smbdr_qp_recv_error(struct smbdr_conn *conn, const struct ib_wc *wc)
+{
+	switch (wc->status) {
+	case IB_WC_LOC_LEN_ERR:
+	case IB_WC_LOC_QP_OP_ERR:
+	case IB_WC_REM_INV_REQ_ERR:
+		trace_smbdr_wc_error(conn, wc->status);
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
+		smbdr_conn_abort(conn, -ECONNABORTED);
+		break;
+	default:
+		smbdr_qp_completion_error(conn, wc, -ECONNRESET);
+	}
 }

@@ -27,9 +27,6 @@
 /* Reclaim must not wait for a network file system that waits for us. */
 #define SMBDR_RECV_GFP	(GFP_NOIO | __GFP_NOWARN)
 
-/* What a message costs beside its bytes: a peer may send very many very small ones. */
-#define SMBDR_MSG_COST	256
-
 static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 {
 	u32 buf = READ_ONCE(conn->rcvbuf);
@@ -101,15 +98,10 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_data_hdr hdr;
 	int ret, done = 0;
 
-	/* The device itself knows no such key: as bad as one that we do not know. */
-	if (wc->status == IB_WC_REM_INV_REQ_ERR) {
-		trace_smbdr_wc_error(conn, wc->status);
-		smbdr_stat_inc(conn->ns, SMBDR_STAT_PROTO_ERRORS);
-		smbdr_conn_abort(conn, -ECONNABORTED);
-		return;
-	}
+	smbdr_fault_wc(recv_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
-		smbdr_qp_completion_error(conn, wc);
+		conn->rx_broken = true;
+		smbdr_qp_recv_error(conn, wc);
 		return;	/* the slot is found again through conn->rx_slots */
 	}
 	/* What follows a message that was not taken in cannot be understood. */
@@ -125,8 +117,12 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	/* Any message shows that the peer is alive, a bad one included. */
 	conn->last_rx = jiffies;
 	/* But nobody has answered the last question as long as it was not asked. */
-	if (!conn->confirming || conn->keepalive != SMBDR_KEEPALIVE_PENDING)
+	if (conn->keepalive == SMBDR_KEEPALIVE_SENT ||
+	    (conn->keepalive == SMBDR_KEEPALIVE_PENDING && !conn->confirming)) {
 		conn->keepalive = SMBDR_KEEPALIVE_NONE;
+		/* It was to run when the answer is overdue; the next question may be due before. */
+		smbdr_conn_arm_timer(conn);
+	}
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_RCVD);
 	if (!ret && wc->wc_flags & IB_WC_WITH_INVALIDATE &&
 	    !smbdr_mr_remote_inv(conn, wc->ex.invalidate_rkey))
@@ -171,14 +167,16 @@ static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
 		list_del(&slot->list);
 		return slot;
 	}
-	slot = kmalloc(sizeof(*slot), GFP_ATOMIC | __GFP_NOWARN);
+	slot = smbdr_fault(recv_slot) ? NULL : kmalloc(sizeof(*slot), GFP_ATOMIC | __GFP_NOWARN);
 	if (!slot)
 		return NULL;
-	slot->data = kmalloc(conn->neg.max_recv_size, GFP_ATOMIC | __GFP_NOWARN);
+	slot->data = smbdr_fault(recv_data) ? NULL :
+		kmalloc(conn->neg.max_recv_size, GFP_ATOMIC | __GFP_NOWARN);
 	if (!slot->data)
 		goto free;
-	slot->dma = ib_dma_map_single(dev, slot->data, conn->neg.max_recv_size, DMA_FROM_DEVICE);
-	if (ib_dma_mapping_error(dev, slot->dma))
+	if (smbdr_fault(recv_map) ?:
+	    smbdr_map_single(dev, slot->data, conn->neg.max_recv_size, DMA_FROM_DEVICE,
+			     &slot->dma))
 		goto free;
 	slot->cqe.done = smbdr_wc_recv;
 	list_add(&slot->all, &conn->rx_slots);
@@ -195,7 +193,8 @@ free:
  * @saying: a message other than a pure grant waits to be sent
  * @must_grant: that message is a keepalive or the answer to one
  *
- * If memory is short fewer are posted; the next event tries again.
+ * If memory is short fewer are posted. The next event tries again, and the timer: both
+ * ends may be waiting for what could not be granted.
  *
  * Context: conn->lock held.
  */
@@ -210,17 +209,22 @@ void smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
 	want = smbdr_credits_want(&conn->credits, saying, must_grant, smbdr_rx_room(conn));
 	wr.sg_list = &sge;
 	wr.num_sge = 1;
+	conn->rx_starved = false;
 	for (n = 0; n < want; n++) {
 		slot = smbdr_recv_slot_get(conn);
-		if (!slot)
+		if (!slot) {
+			conn->rx_starved = true;
+			conn->rx_retry = jiffies + msecs_to_jiffies(SMBDR_RECV_RETRY_MS);
+			smbdr_conn_arm_timer(conn);
 			break;
+		}
 		sge.addr = slot->dma;
 		sge.length = conn->neg.max_recv_size;
 		sge.lkey = conn->pd->local_dma_lkey;
 		wr.wr_cqe = &slot->cqe;
 		ib_dma_sync_single_for_device(conn->pd->device, slot->dma, sge.length,
 					      DMA_FROM_DEVICE);
-		if (ib_post_recv(conn->qp, &wr, NULL)) {
+		if (smbdr_fault(post_recv) ?: ib_post_recv(conn->qp, &wr, NULL)) {
 			list_add(&slot->list, &conn->rx_free);
 			smbdr_qp_flushed(conn);
 			break;

@@ -170,7 +170,7 @@ static void smbdr_rw_failed(struct smbdr_conn *conn, struct smbdr_rw_slot *slot,
 	if (!slot->rw->err)
 		slot->rw->err = smbdr_qp_wc_errno(wc->status);
 	spin_unlock_bh(&conn->lock);
-	smbdr_qp_completion_error(conn, wc);
+	smbdr_qp_completion_error(conn, wc, -EREMOTEIO);
 }
 
 /* The tail of both kinds of completion; conn->lock held, dropped. */
@@ -190,6 +190,7 @@ static void smbdr_wc_rw_inv(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_rw_slot *slot = container_of(wc->wr_cqe, struct smbdr_rw_slot, inv_cqe);
 	struct smbdr_conn *conn = cq->cq_context;
 
+	smbdr_fault_wc(rw_inv_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
 		smbdr_rw_failed(conn, slot, wc);
 		return;
@@ -205,6 +206,7 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_conn *conn = cq->cq_context;
 	struct ib_send_wr inv = {};
 
+	smbdr_fault_wc(rw_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
 		smbdr_rw_failed(conn, slot, wc);
 		return;
@@ -221,7 +223,7 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 	inv.send_flags = IB_SEND_SIGNALED;
 	inv.ex.invalidate_rkey = slot->mr->mr->rkey;
 	if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
-	    ib_post_send(conn->qp, &inv, NULL))
+	    (smbdr_fault(post_rw_inv) ?: ib_post_send(conn->qp, &inv, NULL)))
 		smbdr_qp_flushed(conn);
 	spin_unlock_bh(&conn->lock);
 }
@@ -398,7 +400,7 @@ static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	if (!rw->left)
 		list_move_tail(&rw->list, &conn->rw_posted);
 	/* If a part of the chain was posted, the teardown waits for that. */
-	if (ib_post_send(conn->qp, first, NULL))
+	if (smbdr_fault(post_rw) ?: ib_post_send(conn->qp, first, NULL))
 		smbdr_qp_flushed(conn);
 	return 1;
 }
@@ -441,7 +443,8 @@ static struct smbdr_rw *smbdr_rw_alloc(const struct smbdr_kern_rdma *req, u32 le
 	struct smbdr_rw *rw;
 	u32 left = len, i;
 
-	rw = kvzalloc(struct_size(rw, ranges, req->nr_descs), GFP_NOIO | __GFP_NOWARN);
+	rw = smbdr_fault(rw) ? NULL :
+		kvzalloc(struct_size(rw, ranges, req->nr_descs), GFP_NOIO | __GFP_NOWARN);
 	if (!rw)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < req->nr_descs && left; i++) {
@@ -506,7 +509,7 @@ static int smbdr_rw_prepare(struct smbdr_conn *conn, enum smbdr_kern_dir dir)
 	u32 i;
 
 	if (!READ_ONCE(conn->rw_area)) {
-		area = kvzalloc(sizeof(*area), GFP_NOIO);
+		area = smbdr_fault(rw_area) ? NULL : kvzalloc(sizeof(*area), GFP_NOIO);
 		if (!area)
 			return -ENOMEM;
 		spin_lock_bh(&conn->lock);

@@ -28,7 +28,7 @@
 
 static bool smbdr_tx_below_half(const struct smbdr_conn *conn)
 {
-	return conn->tx_bytes <= READ_ONCE(conn->sndbuf) / 2;
+	return conn->tx_mem <= READ_ONCE(conn->sndbuf) / 2;
 }
 
 static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
@@ -38,6 +38,7 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 	struct smbdr_msg *msg;
 	bool space = false;
 
+	smbdr_fault_wc(send_done, wc);
 	/* The poster may still hold the lock, and set slot->msg only now. */
 	spin_lock_bh(&conn->lock);
 	msg = slot->msg;
@@ -48,6 +49,7 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 		bool was_above = !smbdr_tx_below_half(conn);
 
 		conn->tx_bytes -= msg->length;
+		WRITE_ONCE(conn->tx_mem, conn->tx_mem - msg->length - SMBDR_MSG_COST);
 		/* An empty queue is below any limit, one that was lowered since as well. */
 		space = !conn->tx_bytes || (was_above && smbdr_tx_below_half(conn));
 	}
@@ -63,7 +65,7 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 		smbdr_msg_free(msg);
 	}
 	if (wc->status != IB_WC_SUCCESS)
-		smbdr_qp_completion_error(conn, wc);
+		smbdr_qp_completion_error(conn, wc, -ECONNRESET);
 	else if (space)
 		smbdr_conn_upcall(conn, SMBDR_UPCALL_SPACE);
 }
@@ -159,7 +161,7 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 	wr.send_flags = IB_SEND_SIGNALED;
 
 	trace_smbdr_send(conn, &hdr);
-	if (ib_post_send(conn->qp, &wr, NULL)) {
+	if (smbdr_fault(post_send) ?: ib_post_send(conn->qp, &wr, NULL)) {
 		smbdr_qp_flushed(conn);
 		return 0;
 	}
@@ -243,6 +245,7 @@ int smbdr_conn_send(struct smbdr_conn *conn, struct smbdr_msg *msg)
 		msg->sent = 0;
 		list_add_tail(&msg->list, &conn->tx_queue);
 		conn->tx_bytes += msg->length;
+		WRITE_ONCE(conn->tx_mem, conn->tx_mem + msg->length + SMBDR_MSG_COST);
 		smbdr_tx_pump(conn);
 	}
 	spin_unlock_bh(&conn->lock);
@@ -261,6 +264,22 @@ u32 smbdr_conn_tx_queued(const struct smbdr_conn *conn)
 }
 
 /**
+ * smbdr_conn_tx_full - is as much waiting to be sent as may
+ * @conn: the connection
+ * @limit: how much may, bytes
+ *
+ * Each message counts with what it costs beside its bytes, as with what waits to be read: a
+ * user who sends very many very small ones to a peer that takes few would need many times
+ * the limit.
+ *
+ * Return: true if it is.
+ */
+bool smbdr_conn_tx_full(const struct smbdr_conn *conn, u32 limit)
+{
+	return READ_ONCE(conn->tx_mem) >= limit;
+}
+
+/**
  * smbdr_send_prepare - slots and headers for data messages
  * @conn: the connection, its queues made, not yet established
  *
@@ -272,27 +291,30 @@ int smbdr_send_prepare(struct smbdr_conn *conn)
 {
 	struct ib_device *dev = conn->pd->device;
 	u32 n = conn->sizing.sq_slots, i;
+	int ret = -ENOMEM;
 
-	conn->tx_slots = kvcalloc(n, sizeof(*conn->tx_slots), GFP_KERNEL);
-	conn->tx_hdrs = kcalloc(n, SMBDR_HDR_STRIDE, GFP_KERNEL);
+	conn->tx_slots = smbdr_fault(send_slots) ? NULL :
+		kvcalloc(n, sizeof(*conn->tx_slots), GFP_KERNEL);
+	conn->tx_hdrs = smbdr_fault(send_hdrs) ? NULL : kcalloc(n, SMBDR_HDR_STRIDE, GFP_KERNEL);
 	if (!conn->tx_slots || !conn->tx_hdrs)
-		goto nomem;
-	conn->tx_hdrs_dma = ib_dma_map_single(dev, conn->tx_hdrs, n * SMBDR_HDR_STRIDE,
-					      DMA_TO_DEVICE);
-	if (ib_dma_mapping_error(dev, conn->tx_hdrs_dma))
-		goto nomem;
+		goto fail;
+	ret = smbdr_fault(send_hdrs_map) ?:
+		smbdr_map_single(dev, conn->tx_hdrs, n * SMBDR_HDR_STRIDE, DMA_TO_DEVICE,
+				 &conn->tx_hdrs_dma);
+	if (ret)
+		goto fail;
 	for (i = 0; i < n; i++) {
 		conn->tx_slots[i].cqe.done = smbdr_wc_send;
 		list_add_tail(&conn->tx_slots[i].list, &conn->tx_free);
 	}
 	return 0;
 
-nomem:
+fail:
 	kvfree(conn->tx_slots);
 	kfree(conn->tx_hdrs);
 	conn->tx_slots = NULL;
 	conn->tx_hdrs = NULL;
-	return -ENOMEM;
+	return ret;
 }
 
 /**
@@ -321,6 +343,7 @@ void smbdr_send_release(struct smbdr_conn *conn)
 		smbdr_msg_free(msg);
 	}
 	WRITE_ONCE(conn->tx_bytes, 0);
+	WRITE_ONCE(conn->tx_mem, 0);
 	if (conn->tx_hdrs)
 		ib_dma_unmap_single(conn->pd->device, conn->tx_hdrs_dma,
 				    conn->sizing.sq_slots * SMBDR_HDR_STRIDE, DMA_TO_DEVICE);

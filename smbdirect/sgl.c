@@ -60,8 +60,9 @@ static int smbdr_sgl_fill(struct smbdr_sgl *sgl, struct iov_iter *iter, u32 max)
 		size_t off;
 		u32 i;
 
-		got = iov_iter_extract_pages(iter, &p, iov_iter_count(iter), SMBDR_SGL_BATCH, 0,
-					     &off);
+		got = smbdr_fault(sgl_pages) ?:
+			iov_iter_extract_pages(iter, &p, iov_iter_count(iter), SMBDR_SGL_BATCH, 0,
+					       &off);
 		if (got <= 0)
 			return got ?: -EINVAL;
 		for (i = 0; got > 0; i++) {
@@ -100,7 +101,7 @@ int smbdr_sgl_map(struct smbdr_sgl *sgl, struct ib_device *dev, struct iov_iter 
 	memset(sgl, 0, sizeof(*sgl));
 	if (!max)
 		return -EINVAL;
-	sgl->sg = kvmalloc_array(max, sizeof(*sgl->sg), GFP_NOIO);
+	sgl->sg = smbdr_fault(sgl) ? NULL : kvmalloc_array(max, sizeof(*sgl->sg), GFP_NOIO);
 	if (!sgl->sg)
 		return -ENOMEM;
 	sg_init_table(sgl->sg, max);
@@ -108,7 +109,8 @@ int smbdr_sgl_map(struct smbdr_sgl *sgl, struct ib_device *dev, struct iov_iter 
 	if (!ret) {
 		sg_mark_end(&sgl->sg[sgl->orig_nents - 1]);
 		sgl->dir = dir;
-		sgl->nents = ib_dma_map_sg(dev, sgl->sg, sgl->orig_nents, dir);
+		sgl->nents = smbdr_fault(sgl_map) ? 0 :
+			ib_dma_map_sg(dev, sgl->sg, sgl->orig_nents, dir);
 		if (sgl->nents)
 			return 0;
 		ret = -EIO;

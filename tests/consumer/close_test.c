@@ -173,6 +173,42 @@ static void close_before_accept(struct kunit *test)
 	close_soon(test, &ls, "listener");
 }
 
+/*
+ * The same without a word: there is nothing to read, so nobody is told of it, and its place is
+ * free. The backlog has one place only.
+ */
+static void close_before_accept_silent(struct kunit *test)
+{
+	struct socket *ls, *c, *child;
+	u16 port = st_port();
+	int i, ret;
+
+	if (!st_ours())
+		kunit_skip(test, "TCP gives what has ended already");
+	KUNIT_ASSERT_EQ(test, st_socket(&ls), 0);
+	KUNIT_EXPECT_EQ(test, st_bind(ls, port), 0);
+	KUNIT_EXPECT_EQ(test, kernel_listen(ls, 1), 0);
+	for (i = 0; i < 5; i++) {
+		ret = st_dial(port, NULL, &c);
+		KUNIT_EXPECT_EQ_MSG(test, ret, 0, "connection %d", i);
+		if (ret)
+			break;
+		KUNIT_EXPECT_EQ(test, st_wait_poll(ls, EPOLLIN, st_cfg.timeout), 0);
+		close_soon(test, &c, "client");
+		KUNIT_EXPECT_EQ_MSG(test, st_wait_no_poll(ls, EPOLLIN, CLOSE_SOON), 0,
+				    "connection %d is still there", i);
+		KUNIT_EXPECT_EQ(test, st_accept(ls, &child, O_NONBLOCK), -EAGAIN);
+		st_release(&child);
+	}
+	KUNIT_EXPECT_EQ(test, st_dial(port, NULL, &c), 0);
+	KUNIT_EXPECT_EQ(test, st_accept(ls, &child, 0), 0);
+	if (c && child)
+		KUNIT_EXPECT_EQ(test, st_ping(c, child, 1000), 0);
+	st_release(&c);
+	st_release(&child);
+	close_soon(test, &ls, "listener");
+}
+
 /* A connection does not need its listener. */
 static void close_listener_under(struct kunit *test)
 {
@@ -446,6 +482,7 @@ static struct kunit_case close_cases[] = {
 	KUNIT_CASE(close_listener_first),
 	KUNIT_CASE(close_unaccepted),
 	KUNIT_CASE(close_before_accept),
+	KUNIT_CASE(close_before_accept_silent),
 	KUNIT_CASE(close_listener_under),
 	KUNIT_CASE(close_mid_frame),
 	KUNIT_CASE(close_mid_message),

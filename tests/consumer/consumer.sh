@@ -6,8 +6,9 @@
 #	on_every_bed FUNCTION [ARGUMENT...]	FUNCTION gets BED as its first argument
 #
 # A BED is "siw v4", "rxe v6" or "tcp v4": which device or protocol, which family. Suites:
-# smbdr_api, smbdr_stream, smbdr_close, smbdr_keepalive, smbdr_many, smbdr_netns, smbdr_ksmbd,
-# smbdr_rdma, smbdr_rdma_stress.
+# smbdr_api, smbdr_option, smbdr_stream, smbdr_close, smbdr_keepalive, smbdr_many, smbdr_netns,
+# smbdr_ksmbd, smbdr_rdma, smbdr_rdma_descs, smbdr_rdma_misuse, smbdr_rdma_attack, smbdr_rdma_stress,
+# smbdr_rdma_end, smbdr_fault (in kernels whose modules have fault points).
 
 # shellcheck disable=SC2034 # for the groups
 SMBDR_DEBUG=/sys/kernel/debug/smbdr_test
@@ -21,7 +22,9 @@ consumer_port() {
 
 # How much of the long tests this kernel can bear, percent.
 consumer_scale() {
-	if zgrep -q '^CONFIG_PROVE_LOCKING=y' /proc/config.gz; then
+	if ! grep -qw hostfs /proc/filesystems; then
+		echo 3	# emulated
+	elif zgrep -q '^CONFIG_PROVE_LOCKING=y' /proc/config.gz; then
 		echo 5
 	elif zgrep -q '^CONFIG_KASAN=y' /proc/config.gz; then
 		echo 30
@@ -30,6 +33,9 @@ consumer_scale() {
 	fi
 }
 consumer_scale=$(consumer_scale)
+# How long any call may take before it is a hang, ms; empty for the default.
+consumer_patience=
+grep -qw hostfs /proc/filesystems || consumer_patience=60000
 
 # An address on the same network at which nobody lives; packets to a dummy device are lost.
 bed_addr() {
@@ -61,7 +67,8 @@ load_consumer() {
 	silent=$(bed_silent "$bed")
 	printf %s "$glob" >/sys/module/kunit/parameters/filter_glob
 	load_module smbdr_test "proto=$(bed_proto "$bed")" "addr=$(bed_addr "$bed")" \
-		"port=$(consumer_port)" "scale=$consumer_scale" ${silent:+"silent=$silent"} "$@"
+		"port=$(consumer_port)" "scale=$consumer_scale" ${silent:+"silent=$silent"} \
+		${consumer_patience:+"timeout=$consumer_patience"} "$@"
 }
 
 unload_consumer() {
@@ -93,23 +100,24 @@ on_every_bed() {
 rdma_idle() { [ "$(rdma resource show qp 2>/dev/null | grep -vc 'GSI\|SMI')" = 0 ]; }
 
 # The SMB server: ksmbd.ko and its daemon, with one share in memory, for guests and for the user bed
-# with the password bed. $1 extra global options.
+# with the password bed.
 start_ksmbd() {
 	local dir=/tmp/ksmbd
 	mkdir -p "$dir" /tmp/share /run/lock
 	cat >"$dir/ksmbd.conf" <<-CONF
 		[global]
 			netbios name = BED
-			smb2 leases = no
+			smb2 leases = yes
 			bind interfaces only = no
 			tcp port = 4455
 			map to guest = bad user
 			server multi channel support = yes
-			$1
 		[share]
 			path = /tmp/share
 			guest ok = yes
 			read only = no
+			force user = root
+			force group = root
 	CONF
 	: >"$dir/ksmbdpwd.db"
 	ksmbd.adduser -a bed -p bed -i "$dir/ksmbdpwd.db" -c "$dir/ksmbd.conf" >&2 || return 1

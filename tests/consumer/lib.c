@@ -64,6 +64,28 @@ int st_parse_addr(const char *text, struct sockaddr_storage *ss)
 	return inet_pton_with_scope(&init_net, AF_UNSPEC, text, "0", ss);
 }
 
+/* One "name=value" of a command line into *@o. */
+int st_parse_opt(const char *word, struct st_opts *o)
+{
+	const struct { const char *name; int *val; } known[] = {
+		{ "interval=", &o->ka_interval },
+		{ "timeout=", &o->ka_timeout },
+		{ "connect=", &o->connect_timeout },
+		{ "negotiate=", &o->negotiate_timeout },
+		{ "send_credits=", &o->send_credits },
+		{ "recv_credits=", &o->recv_credits },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		size_t len = strlen(known[i].name);
+
+		if (!strncmp(word, known[i].name, len))
+			return kstrtoint(word + len, 10, known[i].val);
+	}
+	return -EINVAL;
+}
+
 unsigned int st_scaled(unsigned int n, unsigned int min)
 {
 	return max(n * st_cfg.scale / 100, min);
@@ -191,6 +213,7 @@ int st_apply(struct socket *sock, const struct st_opts *o)
 		{ SMBDIRECT_KEEPALIVE_INTERVAL, o ? o->ka_interval : 0 },
 		{ SMBDIRECT_KEEPALIVE_TIMEOUT, o ? o->ka_timeout : 0 },
 		{ SMBDIRECT_CONNECT_TIMEOUT, o ? o->connect_timeout : 0 },
+		{ SMBDIRECT_NEGOTIATE_TIMEOUT, o ? o->negotiate_timeout : 0 },
 	};
 	int i, ret;
 
@@ -239,11 +262,15 @@ int st_dial(u16 port, const struct st_opts *o, struct socket **sock)
 int st_pair_open(struct st_pair *p, const struct st_opts *server,
 		 const struct st_opts *client)
 {
-	u16 port = st_port();
-	int ret;
+	int ret, tries = 3;
+	u16 port;
 
 	memset(p, 0, sizeof(*p));
-	ret = st_listen(port, server, &p->ls);
+	/* With siw a port is one of TCP as well, where others may have it. */
+	do {
+		port = st_port();
+		ret = st_listen(port, server, &p->ls);
+	} while (ret == -EADDRINUSE && --tries);
 	if (!ret)
 		ret = st_dial(port, client, &p->c);
 	if (!ret)
@@ -268,18 +295,29 @@ u32 st_poll(struct socket *sock)
 	return (__force u32)READ_ONCE(sock->ops)->poll(NULL, sock, NULL);
 }
 
-/* 0 once one of the bits of @mask (EPOLL*) is there, -ETIME after @ms. */
-int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms)
+static int st_wait_poll_is(struct socket *sock, u32 mask, bool there, unsigned int ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(ms);
 
 	for (;;) {
-		if (st_poll(sock) & mask)
+		if (!!(st_poll(sock) & mask) == there)
 			return 0;
 		if (time_after(jiffies, end))
 			return -ETIME;
 		schedule_timeout_uninterruptible(1);
 	}
+}
+
+/* 0 once one of the bits of @mask (EPOLL*) is there, -ETIME after @ms. */
+int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms)
+{
+	return st_wait_poll_is(sock, mask, true, ms);
+}
+
+/* The same, once none is there. */
+int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms)
+{
+	return st_wait_poll_is(sock, mask, false, ms);
 }
 
 void st_put_hdr(u8 *hdr, u32 len)

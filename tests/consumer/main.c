@@ -11,9 +11,18 @@
  * What is no test but a service or a measurement is started by writing to a
  * file in /sys/kernel/debug/smbdr_test and speaks through its file "report":
  *
- *	echo	 "start PORT [ADDR]", "stop": a server that sends frames back
+ *	echo	 "start PORT [ADDR] [late] [backlog=N] [NAME=VALUE]...", "accept PORT",
+ *		 "stop": servers that send frames back
+ *	client	 "ADDR PORT BYTES [write=MS] [NAME=VALUE]...": connects to a server
+ *		 like those
  *	transfer "ADDR PROTO MIB": hashes, throughput, round trips
  *	rdma	 "ADDR MIB": the same by RDMA read and write
+ *	storm	 "open STATE END PID ADDR PORT", "act WHAT", "end", "ended": sockets in
+ *		 a state, for a script that ends them
+ *	exchange "ADDR COUNT [PID]": many frames both ways, each one checked
+ *	fuzz	 "SEED COUNT": random calls of four threads
+ *	listening "open ADDR PORT", "dial ADDR PORT BYTES", "look", "close": a listener
+ *		 with connections that nobody accepts
  *	rdma_hold "start", "stop": registered memory and a transfer that goes on
  *	smb2	 "ADDR PORT ECHOES": SMB2 NEGOTIATE and ECHOs with a real server
  *
@@ -56,18 +65,6 @@ static DEFINE_MUTEX(st_report_lock);	/* one job at a time, and its report */
 static char st_report_text[ST_REPORT_SIZE];
 static struct seq_buf st_report;
 
-/* Copy a command line from user space, without its newline. */
-static int st_command(const char __user *ubuf, size_t n, char *line, size_t size)
-{
-	if (n >= size)
-		return -EINVAL;
-	if (copy_from_user(line, ubuf, n))
-		return -EFAULT;
-	line[n] = 0;
-	strim(line);
-	return 0;
-}
-
 static ssize_t st_report_read(struct file *f, char __user *ubuf, size_t n, loff_t *pos)
 {
 	ssize_t ret;
@@ -83,140 +80,157 @@ static const struct file_operations st_report_fops = {
 	.read = st_report_read,
 };
 
-static ssize_t st_transfer_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+static int st_job_transfer(char *line, struct seq_buf *report)
 {
-	char line[128], where[64];
 	struct sockaddr_storage at;
 	unsigned int mib;
-	int p, ret;
+	char where[64];
+	int p;
 
-	ret = st_command(ubuf, n, line, sizeof(line));
-	if (ret)
-		return ret;
 	if (sscanf(line, "%63s %d %u", where, &p, &mib) != 3 || st_parse_addr(where, &at))
 		return -EINVAL;
-	mutex_lock(&st_report_lock);
-	seq_buf_clear(&st_report);
-	ret = st_transfer(&at, p, mib, &st_report);
-	mutex_unlock(&st_report_lock);
-	return ret ?: n;
+	return st_transfer(&at, p, mib, report);
 }
 
-static const struct file_operations st_transfer_fops = {
-	.owner = THIS_MODULE,
-	.write = st_transfer_write,
-};
-
-static ssize_t st_smb2_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+static int st_job_smb2(char *line, struct seq_buf *report)
 {
-	char line[128], where[64];
 	struct sockaddr_storage at;
 	unsigned int echoes;
+	char where[64];
 	u16 to;
-	int ret;
 
-	ret = st_command(ubuf, n, line, sizeof(line));
-	if (ret)
-		return ret;
 	if (sscanf(line, "%63s %hu %u", where, &to, &echoes) != 3 || st_parse_addr(where, &at))
 		return -EINVAL;
-	mutex_lock(&st_report_lock);
-	seq_buf_clear(&st_report);
-	ret = st_smb2(&at, st_cfg.proto, to, echoes, &st_report);
-	mutex_unlock(&st_report_lock);
-	return ret ?: n;
+	return st_smb2(&at, st_cfg.proto, to, echoes, report);
 }
 
-static ssize_t st_rdma_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+static int st_job_rdma(char *line, struct seq_buf *report)
 {
-	char line[128], where[64];
 	struct sockaddr_storage at;
 	unsigned int mib;
-	int ret;
+	char where[64];
 
-	ret = st_command(ubuf, n, line, sizeof(line));
-	if (ret)
-		return ret;
 	if (sscanf(line, "%63s %u", where, &mib) != 2 || st_parse_addr(where, &at))
 		return -EINVAL;
-	mutex_lock(&st_report_lock);
-	seq_buf_clear(&st_report);
-	ret = st_transfer_rdma(&at, mib, &st_report);
-	mutex_unlock(&st_report_lock);
-	return ret ?: n;
+	return st_transfer_rdma(&at, mib, report);
 }
 
-static const struct file_operations st_rdma_fops = {
-	.owner = THIS_MODULE,
-	.write = st_rdma_write,
-};
-
-static ssize_t st_hold_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+static int st_job_exchange(char *line, struct seq_buf *report)
 {
-	char line[16];
-	int ret;
+	struct sockaddr_storage at;
+	unsigned int count;
+	char where[64];
+	int pid = 0;
 
-	ret = st_command(ubuf, n, line, sizeof(line));
-	if (ret)
-		return ret;
-	mutex_lock(&st_report_lock);
-	seq_buf_clear(&st_report);
-	if (!strcmp(line, "start"))
-		ret = st_hold_start();
-	else if (!strcmp(line, "stop"))
-		ret = st_hold_stop(&st_report);
-	else
-		ret = -EINVAL;
-	mutex_unlock(&st_report_lock);
-	return ret ?: n;
+	if (sscanf(line, "%63s %u %d", where, &count, &pid) < 2 || st_parse_addr(where, &at))
+		return -EINVAL;
+	return st_exchange(pid, &at, count, report);
 }
 
-static const struct file_operations st_hold_fops = {
-	.owner = THIS_MODULE,
-	.write = st_hold_write,
-};
-
-static const struct file_operations st_smb2_fops = {
-	.owner = THIS_MODULE,
-	.write = st_smb2_write,
-};
-
-static ssize_t st_echo_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+static int st_job_fuzz(char *line, struct seq_buf *report)
 {
-	char line[128], where[64];
-	struct sockaddr_storage at = st_cfg.addr;
-	int found, ret;
+	unsigned int count;
+	u64 seed;
+
+	if (sscanf(line, "%llu %u", &seed, &count) != 2)
+		return -EINVAL;
+	return st_fuzz(seed, count, report);
+}
+
+static int st_job_storm(char *line, struct seq_buf *report)
+{
+	struct sockaddr_storage at;
+	char what[64], where[64], end;
+	int pid;
 	u16 on;
 
-	ret = st_command(ubuf, n, line, sizeof(line));
-	if (ret)
-		return ret;
+	if (!strcmp(line, "end") || !strcmp(line, "ended"))
+		return st_storm_end(!strcmp(line, "ended"), report);
+	if (sscanf(line, "act %63s", what) == 1)
+		return st_storm_act(what);
+	if (sscanf(line, "open %63s %c %d %63s %hu", what, &end, &pid, where, &on) != 5 ||
+	    st_parse_addr(where, &at))
+		return -EINVAL;
+	return st_storm_open(what, end, pid, &at, on);
+}
+
+static int st_job_listening(char *line, struct seq_buf *report)
+{
+	struct sockaddr_storage at;
+	unsigned int len;
+	char where[64];
+	u16 on;
+
+	if (!strcmp(line, "look"))
+		return st_listening_look(report);
+	if (!strcmp(line, "close"))
+		return st_listening_close();
+	if (sscanf(line, "open %63s %hu", where, &on) == 2 && !st_parse_addr(where, &at))
+		return st_listening_open(&at, on);
+	if (sscanf(line, "dial %63s %hu %u", where, &on, &len) == 3 && !st_parse_addr(where, &at))
+		return st_listening_dial(&at, on, len);
+	return -EINVAL;
+}
+
+static int st_job_hold(char *line, struct seq_buf *report)
+{
+	if (!strcmp(line, "start"))
+		return st_hold_start();
+	if (!strcmp(line, "stop"))
+		return st_hold_stop(report);
+	return -EINVAL;
+}
+
+static int st_job_echo(char *line, struct seq_buf *report)
+{
+	return st_echo_command(line);
+}
+
+/* A file, and what a line that is written to it does. */
+static const struct st_job {
+	const char *name;
+	int (*run)(char *line, struct seq_buf *report);
+} st_jobs[] = {
+	{ "transfer", st_job_transfer },
+	{ "rdma", st_job_rdma },
+	{ "exchange", st_job_exchange },
+	{ "fuzz", st_job_fuzz },
+	{ "storm", st_job_storm },
+	{ "listening", st_job_listening },
+	{ "rdma_hold", st_job_hold },
+	{ "smb2", st_job_smb2 },
+	{ "echo", st_job_echo },
+	{ "client", st_client_command },
+};
+
+static ssize_t st_job_write(struct file *f, const char __user *ubuf, size_t n, loff_t *pos)
+{
+	const struct st_job *job = f->private_data;
+	char line[128];
+	int ret;
+
+	if (n >= sizeof(line))
+		return -EINVAL;
+	if (copy_from_user(line, ubuf, n))
+		return -EFAULT;
+	line[n] = 0;
+	strim(line);
 	mutex_lock(&st_report_lock);
-	if (!strcmp(line, "stop")) {
-		st_echo_stop();
-	} else {
-		ret = -EINVAL;
-		found = sscanf(line, "start %hu %63s", &on, where);
-		switch (found) {
-		case 2:
-			if (st_parse_addr(where, &at))
-				break;
-			fallthrough;
-		case 1:
-			ret = st_echo_start(&at, on);
-		}
-	}
+	seq_buf_clear(&st_report);
+	ret = job->run(line, &st_report);
 	mutex_unlock(&st_report_lock);
 	return ret ?: n;
 }
 
-static const struct file_operations st_echo_fops = {
+static const struct file_operations st_job_fops = {
 	.owner = THIS_MODULE,
-	.write = st_echo_write,
+	.open = simple_open,
+	.write = st_job_write,
 };
 
 static int __init smbdr_test_init(void)
 {
+	unsigned int i;
 	int ret;
 
 	st_cfg.proto = proto;
@@ -235,11 +249,9 @@ static int __init smbdr_test_init(void)
 	seq_buf_init(&st_report, st_report_text, sizeof(st_report_text));
 	st_dir = debugfs_create_dir("smbdr_test", NULL);
 	debugfs_create_file("report", 0400, st_dir, NULL, &st_report_fops);
-	debugfs_create_file("transfer", 0200, st_dir, NULL, &st_transfer_fops);
-	debugfs_create_file("rdma", 0200, st_dir, NULL, &st_rdma_fops);
-	debugfs_create_file("rdma_hold", 0200, st_dir, NULL, &st_hold_fops);
-	debugfs_create_file("smb2", 0200, st_dir, NULL, &st_smb2_fops);
-	debugfs_create_file("echo", 0200, st_dir, NULL, &st_echo_fops);
+	for (i = 0; i < ARRAY_SIZE(st_jobs); i++)
+		debugfs_create_file(st_jobs[i].name, 0200, st_dir, (void *)&st_jobs[i],
+				    &st_job_fops);
 	return 0;
 }
 
@@ -247,7 +259,9 @@ static void __exit smbdr_test_exit(void)
 {
 	debugfs_remove(st_dir);
 	st_echo_stop();
+	st_listening_close();
 	st_hold_stop(&st_report);
+	st_storm_end(false, &st_report);
 	st_counters_close();
 	st_lib_exit();
 }

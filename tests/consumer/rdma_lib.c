@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory for the RDMA tests, in every shape that an iterator can have.
+ * Memory for the RDMA tests, in every shape that an iterator can have, and the counters.
  *
  * All shapes but one are the same: pages from anywhere, mapped side by side so that the
  * test can look at the content; the iterator names the pages, or the mapping.
@@ -13,6 +13,7 @@
 #include <linux/folio_queue.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -96,6 +97,8 @@ void st_mem_free(struct st_mem *mem)
 {
 	u32 i;
 
+	if (!mem->nr)
+		return;
 	while (mem->fq) {
 		struct folio_queue *next = mem->fq->next;
 
@@ -323,6 +326,47 @@ s64 st_regions_left(void)
 	return st_counter("MrRegistered") - st_counter("MrInvLocal") - st_counter("MrInvRemote");
 }
 
+/* Before the case that runs. */
+static s64 st_left;
+
+/**
+ * st_rdma_init() - for a suite whose cases deregister all while the connection lives
+ * @test: the case that begins
+ */
+int st_rdma_init(struct kunit *test)
+{
+	st_left = st_regions_left();
+	return st_suite_init(test);
+}
+
+/**
+ * st_rdma_exit() - after each case of such a suite: nothing stays registered
+ * @test: the case that has ended
+ */
+void st_rdma_exit(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, st_regions_left(), st_left);
+}
+
+/**
+ * st_pair_and_mem() - a connection with the default options, and memory of the simplest shape
+ * @p: the connection, to be closed if all went well
+ * @mem: the memory, to be freed if all went well
+ * @len: its length
+ *
+ * Return: 0 or a negative errno.
+ */
+int st_pair_and_mem(struct st_pair *p, struct st_mem *mem, u32 len)
+{
+	int ret = st_mem_alloc(mem, ST_MEM_VMALLOC, 0, len);
+
+	if (!ret)
+		ret = st_pair_open(p, NULL, NULL);
+	if (ret)
+		st_mem_free(mem);
+	return ret;
+}
+
 /**
  * st_tell() - let a message follow a registration
  * @from: who registered
@@ -352,6 +396,11 @@ struct smbdr_kern_mr *st_register(struct socket *sock, struct st_mem *mem,
 	return smbdr_kern_mr_register(sock, &iter, access);
 }
 
+static void st_rdma_iter(struct st_mem *mem, struct iov_iter *iter, enum smbdr_kern_dir dir)
+{
+	st_mem_iter(mem, iter, dir == SMBDR_KERN_RDMA_READ ? ITER_DEST : ITER_SOURCE, 0, mem->len);
+}
+
 /**
  * st_rdma() - read or write and wait
  * @sock: the socket
@@ -366,12 +415,50 @@ int st_rdma(struct socket *sock, struct st_mem *mem, enum smbdr_kern_dir dir,
 {
 	struct iov_iter iter;
 
-	if (dir == SMBDR_KERN_RDMA_READ) {
-		st_mem_iter(mem, &iter, ITER_DEST, 0, mem->len);
-		return smbdr_kern_rdma_read(sock, &iter, descs, nr, offset);
-	}
-	st_mem_iter(mem, &iter, ITER_SOURCE, 0, mem->len);
-	return smbdr_kern_rdma_write(sock, &iter, descs, nr, offset);
+	st_rdma_iter(mem, &iter, dir);
+	return dir == SMBDR_KERN_RDMA_READ ?
+		smbdr_kern_rdma_read(sock, &iter, descs, nr, offset) :
+		smbdr_kern_rdma_write(sock, &iter, descs, nr, offset);
+}
+
+/**
+ * st_submit() - begin to read or write
+ * @sock: the socket
+ * @mem: local memory, all of it; one caller at a time, as what the iterator needs is in it
+ * @dir: which way
+ * @descs: the peer's memory
+ * @nr: number of descriptors
+ * @offset: in the peer's memory
+ * @done: called once, if this returns 0
+ * @arg: for @done
+ */
+int st_submit(struct socket *sock, struct st_mem *mem, enum smbdr_kern_dir dir,
+	      const struct smbdr_kern_desc *descs, u32 nr, u64 offset,
+	      void (*done)(void *arg, int err), void *arg)
+{
+	struct iov_iter iter;
+	const struct smbdr_kern_rdma rdma = {
+		.dir = dir,
+		.iter = &iter,
+		.descs = descs,
+		.nr_descs = nr,
+		.offset = offset,
+		.done = done,
+		.arg = arg,
+	};
+
+	st_rdma_iter(mem, &iter, dir);
+	return smbdr_kern_rdma_submit(sock, &rdma);
+}
+
+/**
+ * st_calls_lost() - callbacks are missing and may still come: keep their code
+ *
+ * The caller leaves their memory as it is.
+ */
+void st_calls_lost(void)
+{
+	__module_get(THIS_MODULE);
 }
 
 /**
@@ -407,3 +494,5 @@ int st_send_inv(struct socket *sock, u32 seed, u32 len, __le32 token)
 	ret = kernel_sendmsg(sock, &msg, v, 2, ST_HDR + len);
 	return ret < 0 ? ret : ret == ST_HDR + len ? 0 : -EIO;
 }
+
+MODULE_IMPORT_NS("NET_SMBDIRECT");

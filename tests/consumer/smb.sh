@@ -6,6 +6,27 @@
 # shellcheck disable=SC2034 # for the groups
 SMB_MNT=/mnt/smb SMB_SHARE=/tmp/share
 
+# with_server COMMAND... and with_client COMMAND...: what is needed around it, and afterwards
+# everything is gone again. They nest.
+with_server() {
+	need_transport
+	if check 'ksmbd starts' start_ksmbd; then
+		chmod 777 "$SMB_SHARE"
+		"$@"
+		check 'ksmbd stops' stop_ksmbd
+	fi
+	cat /tmp/ksmbd.log >&2
+	check 'no RDMA resources stay' wait_for 10 rdma_idle
+}
+with_client() {
+	need_transport
+	mkdir -p "$SMB_MNT"
+	if check 'cifs loads' load_cifs; then
+		"$@"
+		check 'cifs unloads' wait_for 20 rmmod cifs
+	fi
+}
+
 # mount_share ADDRESS OPTIONS [WHERE [USER]]: USER is guest, or bed with its password.
 mount_share() {
 	local who=username=guest,password=
@@ -13,20 +34,34 @@ mount_share() {
 	timeout 60 mount -i -t cifs "//$1/share" "${3:-$SMB_MNT}" \
 		-o "rdma,ip=$1,$who,vers=3.1.1,noperm${2:+,$2}"
 }
+# What to add to the options of a mount that signs or encrypts, and so sends all data in messages.
+# The stock transports take messages of 170 KiB, and cifs does not heed that when it encrypts: its
+# writes fail with EINVAL (the stock pair's as well) unless they are told to be small.
+no_rdma_sizes() {
+	[ -e /sys/module/net_smbdirect/holders/cifs ] && [ -e /sys/module/net_smbdirect/holders/ksmbd ] ||
+		echo ,rsize=131072,wsize=131072
+}
 umount_share() { timeout 120 umount "${1:-$SMB_MNT}"; }
 
-# One hash over the names and the contents of all files of a tree.
-tree_hash() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum | sha256sum); }
+# One hash over the names and the contents of all files of a tree, which are read eight at a time.
+tree_hash() {
+	(cd "$1" && find . -type f -print0 | xargs -0 -r -P 8 -n 64 sha256sum | sort -k 2 | sha256sum)
+}
 same_tree() { [ "$(tree_hash "$1")" = "$(tree_hash "$2")" ]; }
 file_hash() { sha256sum <"$1" | cut -d' ' -f1; }
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
-# param NAME DEFAULT: a comma separated kernel parameter as words.
-param() {
-	local value
-	value=$(sed -n "s/.*\<$1=\([a-z0-9,]*\).*/\1/p" /proc/cmdline)
-	value=${value:-$2}
-	echo "${value//,/ }"
+
+# on_smb_beds FUNCTION: for each device that smbdr_smb_beds names.
+on_smb_beds() {
+	local bed
+	for bed in $(param smbdr_smb_beds siw,rxe); do "$1" "$bed v4"; done
+}
+need_tools() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || { ktap_fail "there is no $tool"; exit 0; }
+	done
 }
 
 # A counter of our module, 0 without it.
@@ -35,3 +70,16 @@ smbdr_counter() {
 	value=$(awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect 2>/dev/null)
 	echo "${value:-0}"
 }
+
+# Two guests on one wire (tests/smb/pair.py): an RDMA device on it, of the type in smbdr_smb_beds.
+pair_addr() { case $1 in server) echo 10.79.0.1 ;; client) echo 10.79.0.2 ;; esac; }
+pair_link() {
+	local addr type
+	addr=$(pair_addr "$1") type=$(param smbdr_smb_beds siw)
+	# A new guest has to look like the one before.
+	ip link set vec0 address "02:00:00:00:79:0${addr##*.}" && ip addr add "$addr/24" dev vec0 &&
+		ip link set vec0 up && rdma link add pair0 type "$type" netdev vec0 &&
+		wait_for 10 pair_active
+}
+pair_active() { rdma link show pair0/1 | grep -q 'state ACTIVE'; }
+pair_unlink() { rdma link delete pair0 && ip link set vec0 down; }

@@ -67,6 +67,7 @@ struct st_thread {
  * @ka_interval: SMBDIRECT_KEEPALIVE_INTERVAL
  * @ka_timeout: SMBDIRECT_KEEPALIVE_TIMEOUT
  * @connect_timeout: SMBDIRECT_CONNECT_TIMEOUT
+ * @negotiate_timeout: SMBDIRECT_NEGOTIATE_TIMEOUT
  */
 struct st_opts {
 	int max_send;
@@ -78,6 +79,7 @@ struct st_opts {
 	int ka_interval;
 	int ka_timeout;
 	int connect_timeout;
+	int negotiate_timeout;
 };
 
 /* A listener and one connection made through it. */
@@ -97,6 +99,7 @@ static inline bool st_ours(void)
 
 /* lib.c: configuration */
 int st_parse_addr(const char *text, struct sockaddr_storage *ss);
+int st_parse_opt(const char *word, struct st_opts *o);
 unsigned int st_scaled(unsigned int n, unsigned int min);
 u16 st_port(void);
 int st_lib_init(void);
@@ -123,6 +126,7 @@ int st_info(struct socket *sock, struct smbdirect_info *info);
 int st_apply(struct socket *sock, const struct st_opts *o);
 u32 st_poll(struct socket *sock);
 int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms);
+int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms);
 void st_set_timeout(struct socket *sock, unsigned int ms);
 
 /* lib.c: data */
@@ -149,19 +153,30 @@ void st_counters_open(void);
 void st_counters_close(void);
 u64 st_counter(const char *name);
 
-/* transfer.c, smb2.c, echo.c: work started through debugfs; text into report */
+/* Work started through debugfs, most of it with text into report. */
 struct seq_buf;
 int st_transfer(const struct sockaddr_storage *at, int proto, unsigned int mib,
 		struct seq_buf *report);
 int st_transfer_rdma(const struct sockaddr_storage *at, unsigned int mib,
 		     struct seq_buf *report);
+int st_exchange(int pid, const struct sockaddr_storage *at, u32 count, struct seq_buf *report);
+int st_fuzz(u64 seed, u32 count, struct seq_buf *report);
+int st_storm_open(const char *state, char end, int pid, const struct sockaddr_storage *at,
+		  u16 port);
+int st_storm_act(const char *what);
+int st_storm_end(bool ended, struct seq_buf *report);
+int st_listening_open(const struct sockaddr_storage *at, u16 port);
+int st_listening_dial(const struct sockaddr_storage *to, u16 port, u32 len);
+int st_listening_look(struct seq_buf *report);
+int st_listening_close(void);
 int st_hold_start(void);
 int st_hold_stop(struct seq_buf *report);
 int st_smb2(const struct sockaddr_storage *at, int proto, u16 port,
 	    unsigned int echoes, struct seq_buf *report);
 int st_smb2_negotiate(struct socket *sock, u16 *dialect);
 int st_smb2_echo(struct socket *sock, u64 id);
-int st_echo_start(const struct sockaddr_storage *at, u16 port);
-void st_echo_stop(void);
+int st_echo_command(char *line);
+int st_echo_stop(void);
+int st_client_command(char *line, struct seq_buf *report);
 
 #endif /* SMBDR_TEST_H */

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every socket call in every state, with TCP as the contrast.
+# Every socket call in every state, and every option, with TCP as the contrast.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
 need_transport
-run_suite smbdr_api 'tcp v4'
-api() { run_suite smbdr_api "$1"; }
-on_every_bed api
+suites() {
+	run_suite smbdr_api "$1"
+	run_suite smbdr_option "$1"
+}
+suites 'tcp v4'
+on_every_bed suites
 
 # Nobody has opted in: a program is told that there is no such protocol.
 userspace_socket() {

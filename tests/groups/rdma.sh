@@ -10,12 +10,33 @@ counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 # Regions that were registered and not invalidated by either side: their connection ended first.
 regions_left() { echo "$(($(counter MrRegistered) - $(counter MrInvLocal) - $(counter MrInvRemote)))"; }
 
+# rxe sends again what was not answered for half a second, as happens on a machine with more to do than
+# it can, and the other end takes the repetition of a read, whose region is gone by then, for an
+# attack. So a suite that fails while rxe counted repetitions is run again, twice at most.
+rxe_repetitions() {
+	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
+	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
+}
+run_stress() {
+	local bed=$1 try before said
+	for try in 1 2 3; do
+		before=$(rxe_repetitions)
+		said=$(run_suite smbdr_rdma_stress "$bed")
+		[[ $bed == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$before" ]] || break
+		echo "try $try: rxe repeated itself, and $(grep -c '^not ok' <<<"$said") failed" >&2
+	done
+	echo "$said"
+	ktap_count=$((ktap_count + $(grep -cE '^(not )?ok' <<<"$said")))
+}
+
 need_transport
 for bed in 'siw v4' 'rxe v4'; do
 	before=$(regions_left)
-	run_suite smbdr_rdma "$bed"
+	for suite in smbdr_rdma smbdr_rdma_descs smbdr_rdma_misuse; do run_suite "$suite" "$bed"; done
 	check "all regions of $bed were invalidated" test "$(regions_left)" = "$before"
-	run_suite smbdr_rdma_stress "$bed"
+	run_suite smbdr_rdma_attack "$bed"
+	run_stress "$bed"
+	run_suite smbdr_rdma_end "$bed"
 done
 check 'the peer invalidated some' test "$(counter MrInvRemote)" -gt 0
 check 'no RDMA resources stay' wait_for 10 rdma_idle

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The device goes away under registered memory and a transfer. It comes back each time. And what
-# the counters say of invalidations by the peer, right ones and wrong ones.
+# The device goes away under registered memory and a transfer, and under listeners with connections
+# that nobody has accepted. It comes back each time. And what the counters say of invalidations by
+# the peer, right ones and wrong ones.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -26,8 +27,8 @@ counted() {
 	shift 2
 	KTAP_GROUP="$group $bed"
 	for pair; do before[${pair%=*}]=$(counter "${pair%=*}"); done
-	if check "load for $case" load_consumer "smbdr_rdma_stress.$case" "$bed"; then
-		kunit_results smbdr_rdma_stress
+	if check "load for $case" load_consumer "smbdr_rdma_attack.$case" "$bed"; then
+		kunit_results smbdr_rdma_attack
 		check "unload after $case" unload_consumer
 		for pair; do
 			check "$case: $pair" \
@@ -37,6 +38,75 @@ counted() {
 	KTAP_GROUP=$group
 }
 
+listening() { echo "$*" >"$SMBDR_DEBUG/listening"; }
+# looks LINE...: what the listener says has these lines. 100 is ENETDOWN, 11 EAGAIN.
+looks() {
+	local line
+	listening look || return
+	cat "$SMBDR_DEBUG/report"
+	for line; do grep -qE "^$line\$" "$SMBDR_DEBUG/report" || { echo "no \"$line\""; return 1; }; done
+}
+# Queue pairs of the kernel: one for each end of ours.
+kernel_qps_are() {
+	[ "$(rdma resource show qp | grep -v 'GSI\|SMI' | grep -c 'comm \[')" = "$1" ]
+}
+squatters=0
+squat() {
+	/tmp/peer/smbdr-hostile squat "$1" "$2" 2 >/tmp/squat 2>&1 &
+	squatters=$!
+	wait_for 20 grep -q '^ready connected 2' /tmp/squat
+}
+
+# The listener's own device: what had come is there, then accept() says why there is no more.
+listener_loses_device() {
+	local type=$1 addr
+	addr=$(bed_addr "$type v4")
+	check "listener $type: consumer loads" load_consumer none "$type v4" || return
+	check "listener $type: listens" listening open "$addr" 20900
+	check "listener $type: one waits" listening dial "$addr" 20900 0
+	check "listener $type: one waits with a frame" listening dial "$addr" 20900 100
+	check "listener $type: the device goes" timeout 10 rdma link delete "${type}0"
+	check "listener $type: the frame, then ENETDOWN" looks 'poll IN ERR' 'child 104 .*' 'accept 100'
+	check "listener $type: ENETDOWN again" looks 'poll IN ERR' 'accept 100'
+	check "listener $type: the device comes back" \
+		rdma link add "${type}0" type "$type" netdev "d$type"
+	check "listener $type: ENETDOWN with the device as well" looks 'poll IN ERR' 'accept 100'
+	check "listener $type: closed in time" listening close
+	check "listener $type: listens again" listening open "$addr" 20900
+	check "listener $type: taken" listening dial "$addr" 20900 100
+	check "listener $type: alive" looks 'poll IN' 'child 104 11' 'accept 11'
+	check "listener $type: closed in time again" listening close
+	check "listener $type: consumer goes" unload_consumer
+}
+# One on the wildcard goes on with the other device, and is closed while some connections are ready
+# and some have not negotiated. Those must not wait for their timer, which is set to a minute.
+wildcard_loses_device() {
+	local type=$1 other=$2 gone stays
+	gone=$(bed_addr "$type v4") stays=$(bed_addr "$other v4")
+	check "wildcard, $type: consumer loads" load_consumer none "$type v4" || return
+	check "wildcard, $type: listens" listening open 0.0.0.0 20901
+	check "wildcard, $type: one waits" listening dial "$gone" 20901 0
+	check "wildcard, $type: one waits with a frame" listening dial "$gone" 20901 100
+	check "wildcard, $type: one waits on $other" listening dial "$stays" 20901 200
+	check "wildcard, $type: the device goes" timeout 10 rdma link delete "${type}0"
+	check "wildcard, $type: it goes on" looks 'poll IN' 'child 104 .*' 'child 204 11' 'accept 11'
+	check "wildcard, $type: one waits on $other again" listening dial "$stays" 20901 0
+	check "wildcard, $type: one with a frame, too" listening dial "$stays" 20901 100
+	squat "$stays" 20901
+	check "wildcard, $type: some do not negotiate" grep -q '^ready connected 2' /tmp/squat
+	check "wildcard, $type: all are there" wait_for 10 kernel_qps_are 6
+	check "wildcard, $type: closed in time" listening close
+	check "wildcard, $type: all have ended" wait_for 10 kernel_qps_are 0
+	kill -KILL "$squatters"
+	check "wildcard, $type: the device comes back" \
+		rdma link add "${type}0" type "$type" netdev "d$type"
+	check "wildcard, $type: consumer goes" unload_consumer
+}
+
+if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
+	ktap_fail 'the peer compiles' "$said"
+	exit 0
+fi
 need_transport
 for bed in 'siw v4' 'rxe v4'; do
 	counted "$bed" stress_counts MrRegistered=11 MrInvRemote=10 MrInvLocal=1 ProtoErrors=0
@@ -60,6 +130,11 @@ for round in 1 2 3; do
 			wait_for 10 counts_are "$at_start"
 	done
 done
+listener_loses_device siw
+listener_loses_device rxe
+wildcard_loses_device siw rxe
+wildcard_loses_device rxe siw
+check 'RDMA resources as before the listeners' wait_for 10 counts_are "$at_start"
 # And it still works.
 for bed in 'siw v4' 'rxe v4'; do
 	check "consumer on $bed" load_consumer smbdr_rdma.rdma_default_limit "$bed"

@@ -18,6 +18,16 @@ static struct smbdr_credits credits_ready(u16 requested, u16 granted, u16 max)
 	return c;
 }
 
+/* The same, its window opened so far. */
+static struct smbdr_credits credits_open(u16 requested, u16 granted, u16 max, u16 window)
+{
+	struct smbdr_credits c = credits_ready(requested, granted, max);
+
+	c.window = window;
+	smbdr_credits_posted(&c, smbdr_credits_want(&c, false, false, SMBDR_ROOM_OPEN));
+	return c;
+}
+
 static u32 credits_refill(struct smbdr_credits *c, bool saying, bool must_grant,
 			  enum smbdr_room room)
 {
@@ -33,8 +43,8 @@ static const struct credits_start_case {
 	u16 granted;
 } credits_starts[] = {
 	{ 1, 1, 2, 1 }, { 1, 255, 2, 1 }, { 2, 255, 2, 2 }, { 3, 255, 3, 3 },
-	{ 10, 255, 10, 10 }, { 16, 255, 16, 16 }, { 255, 255, 16, 16 }, { 65535, 255, 16, 16 },
-	{ 255, 1, 2, 2 }, { 255, 8, 8, 8 },
+	{ 4, 255, 4, 4 }, { 10, 255, 4, 4 }, { 255, 255, 4, 4 }, { 65535, 255, 4, 4 },
+	{ 255, 1, 2, 2 }, { 255, 3, 3, 3 },
 };
 
 /* Few receives at the start, and no grant above the request in the response. */
@@ -59,7 +69,7 @@ static void credits_start(struct kunit *test)
 /* [MS-SMBD] 4.1: the first message of the active side grants all that was posted. */
 static void credits_first_message(struct kunit *test)
 {
-	struct smbdr_credits c = credits_ready(10, 10, 255);
+	struct smbdr_credits c = credits_open(10, 10, 255, 16);
 
 	KUNIT_EXPECT_EQ(test, c.posted, 10);
 	KUNIT_EXPECT_EQ(test, c.announced, 0);
@@ -116,7 +126,7 @@ static void credits_last(struct kunit *test)
 /* A keepalive takes a grant with it, unless the peer has plenty already. */
 static void credits_keepalive(struct kunit *test)
 {
-	struct smbdr_credits c = credits_ready(10, 10, 255);
+	struct smbdr_credits c = credits_open(10, 10, 255, 16);
 	u32 i;
 
 	smbdr_credits_spend(&c);
@@ -147,7 +157,7 @@ static void credits_quarter(struct kunit *test)
 	u32 i, n;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct smbdr_credits c = credits_ready(cases[i].target, 0, 255);
+		struct smbdr_credits c = credits_open(cases[i].target, 0, 255, 16);
 
 		smbdr_credits_grant_initial(&c, cases[i].target);
 		c.send = 5;
@@ -180,7 +190,7 @@ static void credits_no_echo(struct kunit *test)
 
 static void credits_target(struct kunit *test)
 {
-	struct smbdr_credits c = credits_ready(2, 10, 255);
+	struct smbdr_credits c = credits_open(2, 10, 255, 16);
 
 	KUNIT_EXPECT_EQ(test, smbdr_credits_spend(&c), 2);
 	/* A peer that wants more is answered although it still holds credits. */
@@ -202,11 +212,11 @@ static void credits_target(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, smbdr_credits_grant_due(&c));
 
 	/* A rise beyond what we post anyway is no reason to talk. */
-	c = credits_ready(16, 10, 16);
+	c = credits_ready(4, 10, 4);
 	smbdr_credits_spend(&c);
 	KUNIT_EXPECT_EQ(test, smbdr_credits_received(&c, 65535, 0), 0);
 	credits_refill(&c, false, false, SMBDR_ROOM_OPEN);
-	KUNIT_EXPECT_EQ(test, c.posted, 16);
+	KUNIT_EXPECT_EQ(test, c.posted, 4);
 }
 
 /* The window opens for a peer that uses it, and for nobody else. */
@@ -216,15 +226,15 @@ static void credits_window(struct kunit *test)
 	u32 n;
 
 	smbdr_credits_spend(&c);
-	for (n = 0; n < 11; n++)
+	for (n = 0; n < 2; n++)
 		KUNIT_EXPECT_EQ(test, smbdr_credits_received(&c, 255, 1), 0);
-	KUNIT_EXPECT_EQ(test, c.window, 16);
+	KUNIT_EXPECT_EQ(test, c.window, 4);
 	KUNIT_EXPECT_EQ(test, smbdr_credits_received(&c, 255, 1), 0);
-	KUNIT_EXPECT_EQ(test, c.window, 32);
-	KUNIT_EXPECT_EQ(test, credits_refill(&c, false, false, SMBDR_ROOM_OPEN), 28);
+	KUNIT_EXPECT_EQ(test, c.window, 8);
+	KUNIT_EXPECT_EQ(test, credits_refill(&c, false, false, SMBDR_ROOM_OPEN), 7);
 	KUNIT_EXPECT_TRUE(test, smbdr_credits_grant_due(&c));
 	smbdr_credits_spend(&c);
-	KUNIT_EXPECT_EQ(test, c.announced, 32);
+	KUNIT_EXPECT_EQ(test, c.announced, 8);
 
 	for (n = 0; n < 2000; n++) {
 		KUNIT_ASSERT_EQ(test, smbdr_credits_received(&c, 255, 1), 0);
@@ -242,7 +252,7 @@ static void credits_window(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, smbdr_credits_received(&c, 255, 1), 0);
 		credits_refill(&c, true, false, SMBDR_ROOM_OPEN);
 	}
-	KUNIT_EXPECT_EQ(test, c.window, 16);
+	KUNIT_EXPECT_EQ(test, c.window, 4);
 
 	/* And so does one that never asked for more than a few. */
 	c = credits_ready(3, 255, 255);
@@ -252,7 +262,7 @@ static void credits_window(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, smbdr_credits_received(&c, 3, 1), 0);
 		credits_refill(&c, false, false, SMBDR_ROOM_OPEN);
 	}
-	KUNIT_EXPECT_EQ(test, c.window, 16);
+	KUNIT_EXPECT_EQ(test, c.window, 4);
 }
 
 static void credits_slow_reader(struct kunit *test)

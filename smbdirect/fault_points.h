@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every fault point, and the error that its call gives, without the sign. Included for a
+ * list of them, with SMBDR_FAULT_POINT defined by who includes it.
+ */
+
+/* start of the module and of a namespace */
+SMBDR_FAULT_POINT(workqueue, ENOMEM)
+SMBDR_FAULT_POINT(proto, ENOBUFS)
+SMBDR_FAULT_POINT(proto6, ENOBUFS)
+SMBDR_FAULT_POINT(pernet, ENOMEM)
+SMBDR_FAULT_POINT(protosw6, EPERM)
+SMBDR_FAULT_POINT(ns, ENOMEM)
+SMBDR_FAULT_POINT(proc, ENOMEM)
+
+/* connecting, from the side that connects */
+SMBDR_FAULT_POINT(conn, ENOMEM)
+SMBDR_FAULT_POINT(create_id, ENOMEM)
+SMBDR_FAULT_POINT(restrict_id, ENOMEM)
+SMBDR_FAULT_POINT(bind_addr, ENOMEM)
+SMBDR_FAULT_POINT(resolve_addr, ENOMEM)
+SMBDR_FAULT_POINT(resolve_route, ENOMEM)
+SMBDR_FAULT_POINT(connect, ENOMEM)
+
+/* from the side that listens */
+SMBDR_FAULT_POINT(listener, ENOMEM)
+SMBDR_FAULT_POINT(listen, ENOMEM)
+SMBDR_FAULT_POINT(rebind_addr, ENOMEM)
+SMBDR_FAULT_POINT(relisten, ENOMEM)
+SMBDR_FAULT_POINT(accept, ENOMEM)
+SMBDR_FAULT_POINT(accept_sk, ENOMEM)
+
+/* queues and negotiation, both sides */
+SMBDR_FAULT_POINT(pd, ENOMEM)
+SMBDR_FAULT_POINT(send_cq, ENOMEM)
+SMBDR_FAULT_POINT(recv_cq, ENOMEM)
+SMBDR_FAULT_POINT(qp, ENOMEM)
+SMBDR_FAULT_POINT(nego_buf, ENOMEM)
+SMBDR_FAULT_POINT(nego_map, EIO)
+SMBDR_FAULT_POINT(nego_post_recv, ENOMEM)
+SMBDR_FAULT_POINT(nego_post_send, ENOTCONN)
+SMBDR_FAULT_POINT(nego_recv_done, ECONNRESET)
+SMBDR_FAULT_POINT(nego_send_done, ECONNRESET)
+
+/* messages */
+SMBDR_FAULT_POINT(send_slots, ENOMEM)
+SMBDR_FAULT_POINT(send_hdrs, ENOMEM)
+SMBDR_FAULT_POINT(send_hdrs_map, EIO)
+SMBDR_FAULT_POINT(recv_slot, ENOMEM)
+SMBDR_FAULT_POINT(recv_data, ENOMEM)
+SMBDR_FAULT_POINT(recv_map, ENOMEM)
+SMBDR_FAULT_POINT(post_recv, ENOTCONN)
+SMBDR_FAULT_POINT(recv_done, ECONNRESET)
+SMBDR_FAULT_POINT(post_send, ENOTCONN)
+SMBDR_FAULT_POINT(send_done, ECONNRESET)
+SMBDR_FAULT_POINT(msg, ENOMEM)
+SMBDR_FAULT_POINT(chunk_small, ENOMEM)
+SMBDR_FAULT_POINT(chunk_large, ENOMEM)
+SMBDR_FAULT_POINT(chunk_pages, ENOMEM)
+SMBDR_FAULT_POINT(chunk_map, EIO)
+
+/* RDMA */
+SMBDR_FAULT_POINT(sgl, ENOMEM)
+SMBDR_FAULT_POINT(sgl_pages, ENOMEM)
+SMBDR_FAULT_POINT(sgl_map, EIO)
+SMBDR_FAULT_POINT(mr, ENOMEM)
+SMBDR_FAULT_POINT(mr_alloc, ENOMEM)
+SMBDR_FAULT_POINT(mr_map, EINVAL)
+SMBDR_FAULT_POINT(mr_buf, ENOMEM)
+SMBDR_FAULT_POINT(post_reg, ENOTCONN)
+SMBDR_FAULT_POINT(post_inv, ENOTCONN)
+SMBDR_FAULT_POINT(inv_done, ECONNRESET)
+SMBDR_FAULT_POINT(rw, ENOMEM)
+SMBDR_FAULT_POINT(rw_area, ENOMEM)
+SMBDR_FAULT_POINT(post_rw, ENOTCONN)
+SMBDR_FAULT_POINT(rw_done, ECONNRESET)
+SMBDR_FAULT_POINT(post_rw_inv, ENOTCONN)
+SMBDR_FAULT_POINT(rw_inv_done, ECONNRESET)
+
+/* memory of the caller */
+SMBDR_FAULT_POINT(hdr_in, EFAULT)
+SMBDR_FAULT_POINT(data_in, EFAULT)
+SMBDR_FAULT_POINT(hdr_out, EFAULT)
+SMBDR_FAULT_POINT(data_out, EFAULT)
+SMBDR_FAULT_POINT(option_in, EFAULT)
+SMBDR_FAULT_POINT(option_out, EFAULT)
+
+/* the end */
+SMBDR_FAULT_POINT(disconnect, EINVAL)

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Connections that are a little wrong, by the thousand, to a socket that echoes and from a socket
+# that wants an echo, and random socket calls; what the kernel says of it is judged at the end of the
+# run. On the kernel's command line: smbdr_fuzz_seed where to begin, smbdr_fuzz_seconds how long to go
+# on for each bed; one round at least.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer 2>&1); then
+	ktap_fail 'the peer compiles' "$said"
+	exit 0
+fi
+need_transport
+first=$(param smbdr_fuzz_seed 1)
+time=$(param smbdr_fuzz_seconds 0)
+conns=500 clients=100 calls=3000
+
+# One round from seed $2: connections to a server, servers of a client, then calls of four threads.
+round() {
+	local bed=$1 seed=$2
+	check "connections $bed from seed $seed" \
+		/tmp/peer/smbdr-peer fuzz "$(bed_addr "$bed")" "$port" "$seed" "$conns"
+	check "servers $bed from seed $seed" \
+		/tmp/peer/smbdr-peer fuzz_clients "$(bed_addr "$bed")" "$((port + 10))" "$seed" "$clients"
+	check "socket calls $bed from seed $seed" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
+}
+
+port=9600
+for bed in 'siw v4' 'rxe v4'; do
+	port=$((port + 1))
+	check "consumer loads for $bed" load_consumer none "$bed"
+	check "echo server starts for $bed" sh -c "echo start $port >$SMBDR_DEBUG/echo"
+	start=$SECONDS seed=$first
+	while round "$bed" "$seed"; do
+		seed=$((seed + conns))
+		[ $((SECONDS - start)) -lt "$time" ] || break
+	done
+	echo "$bed: $((seed - first)) connections and $(((seed - first) / conns * 4 * calls)) calls in $((SECONDS - start)) s" >&2
+	check "echo server stops for $bed" sh -c "echo stop >$SMBDR_DEBUG/echo"
+	check "consumer unloads for $bed" unload_consumer
+done
+cat /proc/net/smbdirect >&2
+check 'no RDMA resources stay' wait_for 10 rdma_idle
+ktap_plan

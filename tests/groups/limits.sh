@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Peers that want more than their share: what a connection costs is bounded whatever its peer does,
+# and the others do not notice. Arguments of the bound are SO_RCVBUF, SO_SNDBUF and the credits;
+# tests/peer/hostile.c counts what the server takes, this script what the machine has left.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
+	ktap_fail 'the peer compiles' "$said"
+	exit 0
+fi
+need_transport
+backlog=8
+port=9700
+
+value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
+counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
+counter_is() { [ "$(counter "$1")" = "$2" ]; }
+# Sockets of ours, both families, and pages charged to them: -1 where nothing is charged.
+sockets() { awk '/^SMBDIRECT/ { n += $3 } END { print n + 0 }' /proc/net/protocols; }
+# Queue pairs of the kernel: one for each end of ours.
+kernel_qps() { rdma resource show qp | grep -v 'GSI\|SMI' | grep -c 'comm \['; }
+kernel_qps_are() { [ "$(kernel_qps)" = "$1" ]; }
+at_most() { echo "$1, at most $2 expected"; [ "$1" -le "$2" ]; }
+
+# KiB that are used for good: files in the cache are not, nor what KASAN keeps of freed objects until
+# a cache shrinks.
+used() {
+	local cache
+	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done 2>/dev/null
+	awk '{ v[$1] = $2 } END { print v["MemTotal:"] - v["MemFree:"] - v["Buffers:"] - \
+		v["Cached:"] - v["SReclaimable:"] }' /proc/meminfo
+}
+anon() { awk '$1 == "RssAnon:" { print $2 }' "/proc/$1/status"; }
+
+# hostile BEHAVIOUR COUNT: start one and wait until it has what it wants. Its last words are in
+# /tmp/hostile.BEHAVIOUR, its pid, a file because check runs in a subshell, in one beside it.
+hostile() {
+	local what=$1 said=/tmp/hostile.$1
+	: >"$said"
+	/tmp/peer/smbdr-hostile "$what" "$addr" "$port" "$2" >"$said" 2>&1 &
+	echo $! >"$said.pid"
+	wait_for 100 hostile_settled "$said" $!
+	cat "$said"
+	grep -q '^ready' "$said"
+}
+pid_of() { cat "/tmp/hostile.$1.pid"; }
+hostile_settled() { grep -qE '^(ready|failed)' "$1" || ! kill -0 "$2" 2>/dev/null; }
+hostile_value() { awk -v k="$2" '/^ready/ { for (i = 2; i < NF; i += 2) if ($i == k) print $(i + 1) }' "/tmp/hostile.$1"; }
+# It looks at its connections many times a second, and fails when one is over.
+alive() {
+	cat "/tmp/hostile.$1"
+	kill -0 "$(pid_of "$1")" && ! grep -q '^failed' "/tmp/hostile.$1"
+}
+# Killed, not asked to go: the kernel disconnects for it.
+hostiles_end() {
+	local file
+	for file in /tmp/hostile.*.pid; do
+		[ -e "$file" ] || continue
+		kill -KILL "$(cat "$file")" 2>/dev/null
+		wait_for 10 hostile_gone "$(cat "$file")" || ktap_fail "$file does not end"
+		rm "$file"
+	done
+}
+hostile_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# Each server has a port of its own: set before check, which runs in a subshell.
+server() { echo "start $port $addr${1:+ $1}" >"$SMBDR_DEBUG/echo"; }
+server_ends() { echo stop >"$SMBDR_DEBUG/echo"; }
+exchange() { echo "$addr 300" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
+
+# Connected and silent, more than the backlog: those in excess are refused, nobody else suffers,
+# and all are thrown out when the time for the negotiation is over.
+squatters() {
+	local before
+	port=$((port + 1))
+	check 'squatters: server' server "backlog=$backlog negotiate=3000" || return
+	before=$(kernel_qps)
+	check 'squatters: three times the backlog' hostile squat $((3 * backlog))
+	check 'squatters: no more than the backlog wait' at_most "$(($(kernel_qps) - before))" "$backlog"
+	check 'squatters: the others are refused' test "$(hostile_value squat refused)" -gt 0
+	check 'squatters: others work' exchange
+	check 'squatters: thrown out' wait_for 15 kernel_qps_are "$before"
+	check 'squatters: room for one that negotiates' hostile generous 1
+	hostiles_end
+	check 'squatters: server ends' server_ends
+}
+
+# They ask for a connection and cannot take the answer. With rxe a keepalive ends them; siw ends a
+# connection whose peer has no receive posted by itself.
+half_open() {
+	local before passive late count=20
+	port=$((port + 1))
+	check 'half open: server' server 'interval=1000 timeout=1000' || return
+	before=$(kernel_qps)
+	passive=$(counter ConnPassive) late=$(counter Timeouts)
+	check 'half open: they negotiate' hostile deaf "$count"
+	check 'half open: for the server they are connected' wait_for 10 counter_is ConnPassive \
+		"$((passive + count))"
+	check 'half open: others work' exchange
+	check 'half open: thrown out' wait_for 15 kernel_qps_are "$before"
+	[ "$type" != rxe ] ||
+		check 'half open: each by a keepalive' counter_is Timeouts "$((late + count))" ||
+		ktap_diag "$(counter Timeouts) timeouts, $late before"
+	hostiles_end
+	check 'half open: server ends' server_ends
+}
+
+# costs BEHAVIOUR COUNT KIB: so many may cost the machine so much each, without what the peer
+# itself has.
+costs() {
+	local what=$1 count=$2 kib=$3 before socks grown
+	# With what debugging keeps beside and behind each object.
+	# shellcheck disable=SC2154 # consumer.sh
+	[ "$consumer_scale" = 100 ] || kib=$((kib * 2))
+	port=$((port + 1))
+	socks=$(sockets)
+	check "$what: server" server '' || return
+	before=$(used)
+	if check "$what: they get so much and no more" hostile "$what" "$count"; then
+		grown=$(($(used) - before - $(anon "$(pid_of "$what")")))
+		echo "$what: $((grown / count)) KiB for each of $count, $(cat "/tmp/hostile.$what")" >&2
+		check "$what: memory of each" at_most "$((grown / count))" "$kib"
+		# So much cannot be hidden by what comes and goes in the machine.
+		[ "$what" != unfinished ] || check "$what: they do take memory" test "$grown" -gt 0
+		check "$what: a socket for each" test "$(($(sockets) - socks))" -eq "$((count + 1))"
+		check "$what: others work" exchange
+		check "$what: they are still connected" alive "$what"
+	fi
+	hostiles_end
+	check "$what: server ends" server_ends
+	check "$what: their sockets go" wait_for 20 sockets_are "$socks"
+	check "$what: their memory goes" wait_for 20 used_at_most "$((before + 16384))"
+}
+sockets_are() { [ "$(sockets)" = "$1" ]; }
+used_at_most() { [ "$(used)" -le "$1" ]; }
+
+# The rate of others, alone and beside these, by turns.
+median() { sort -n | sed -n "$((($1 + 1) / 2))p"; }
+rate() { echo "$addr 257 64" >"$SMBDR_DEBUG/transfer" && echo $((64 * 1049 / $(value hash_ms))); }
+unaffected() {
+	local round alone=() beside=() rounds=3 a b
+	port=$((port + 1))
+	check 'rates: server' server "backlog=$backlog" || return
+	for ((round = 0; round < rounds; round++)); do
+		alone+=("$(rate)")
+		# No more at once than may wait, or some are refused.
+		hostile slow 3 >&2 &
+		hostile unfinished 3 >&2 &
+		hostile generous 2 >&2 &
+		wait -n && wait -n && wait -n && hostile squat "$backlog" >&2 ||
+			ktap_fail "rates: round $round"
+		beside+=("$(rate)")
+		hostiles_end
+	done
+	a=$(printf '%s\n' "${alone[@]}" | median "$rounds")
+	b=$(printf '%s\n' "${beside[@]}" | median "$rounds")
+	echo "rates: alone ${alone[*]}, beside ${beside[*]}" >&2
+	# On a machine with other work the median means little, so the best counts as well.
+	if [ "$((b * 5))" -lt "$((a * 4))" ]; then
+		a=$(printf '%s\n' "${alone[@]}" | sort -n | tail -n 1)
+		b=$(printf '%s\n' "${beside[@]}" | sort -n | tail -n 1)
+	fi
+	check 'rates: at least four fifths of alone' test "$((b * 5))" -ge "$((a * 4))" ||
+		ktap_diag "alone ${alone[*]}, beside ${beside[*]}"
+	check 'rates: server ends' server_ends
+}
+
+for type in siw rxe; do
+	# shellcheck disable=SC2034 # for ktap_line
+	KTAP_GROUP="limits $type"
+	addr=$(bed_addr "$type v4")
+	check 'consumer loads' load_consumer none "$type v4" || continue
+	# What the first ones of all leave in caches is not theirs.
+	check 'an exchange before all' exchange
+	squatters
+	half_open
+	costs generous 8 8192
+	costs miser 8 8192
+	costs unfinished 16 8192
+	costs slow 4 24576
+	costs slow_small 1 24576
+	# shellcheck disable=SC2154 # consumer.sh
+	[ "$consumer_scale" != 100 ] || unaffected
+	check 'consumer goes' unload_consumer
+done
+check 'no RDMA resources stay' wait_for 10 rdma_idle
+ktap_plan

@@ -1,0 +1,235 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every state of a socket, ended in every way: by its user, by its peer, by the device, the link, the
+# namespace. Chance decides what meets what; the seed is in the results, and the same seed
+# (smbdr_storm_seed=NUMBER) gives the same rounds. 60 seconds, or smbdr_storm_rounds=NUMBER for each
+# driver (run.sh: APPEND).
+#
+# Nothing may take long, no thread may be left behind or end before its connection does or with
+# an error that does not tell of that, a connection whose peer is gone ends by itself, and when all is
+# over nothing is left.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
+	ktap_fail 'the peer compiles' "$said"
+	exit 0
+fi
+need_transport
+seed=${smbdr_storm_seed:-$((EPOCHSECONDS % 32768))}
+rounds=${smbdr_storm_rounds:-}
+RANDOM=$seed
+ktap_diag "seed $seed"
+
+states=(listening connecting resolving unanswered squatted idle no_credits half_frame transfers
+	registered)
+# What takes seconds comes less often.
+actions=(close close close shutdown shutdown shutdown kill kill peer peer peer unload link_del
+	link_del namespace silence link_down)
+deaf_port=20001
+deaf_pid='' squat_pid='' holder=''
+
+storm() { echo "$*" >"$SMBDR_DEBUG/storm"; }
+report() { tr '\n' ' ' <"$SMBDR_DEBUG/report"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+kill_user() { [ -z "$1" ] || { kill -KILL "$1" 2>/dev/null; wait_for 10 gone "$1"; }; } 2>/dev/null
+says_ready() { grep -q ^ready "$1"; }
+# Sockets hold the module, beside the test module that uses its functions.
+sockets_hold() { [ "$(cat /sys/module/net_smbdirect/refcnt)" -gt 1 ]; }
+
+user_program() {
+	local said=/tmp/storm.$1
+	: >"$said"
+	/tmp/peer/smbdr-hostile "$1" "$2" "$3" "$4" >"$said" 2>&1 &
+	pid=$!
+	wait_for 10 says_ready "$said" || { cat "$said"; return 1; }
+}
+
+# The device as it was, after it or its link was taken away.
+device_back() {
+	ip link set "d$1" up
+	rdma link show "${1}0/1" >/dev/null 2>&1 || rdma link add "${1}0" type "$1" netdev "d$1"
+	[ "$1" = siw ] && ip -6 addr replace fd77::1/64 dev dsiw nodad
+	[ "$1" = rxe ] && ip -6 addr replace fd78::1/64 dev drxe nodad
+	wait_for 10 device_ready "$1"
+}
+device_ready() {
+	rdma link show "${1}0/1" | grep -q 'state ACTIVE' || return 1
+	[ "$1" != rxe ] ||
+		grep -q 0000:0000:0000:0000:0000:ffff:0a4e:0001 /sys/class/infiniband/rxe0/ports/1/gids/*
+} 2>/dev/null
+
+# Two namespaces with a link between them, for rxe.
+other_there() {
+	[ -z "$holder" ] || return 0
+	ip netns add other || return
+	ip link add va type veth peer name vb
+	ip link set vb netns other
+	ip addr replace 10.79.0.1/24 dev va
+	ip -n other addr add 10.79.0.2/24 dev vb
+	ip -n other link set lo up
+	ip link set va up
+	ip -n other link set vb up
+	ip netns exec other sleep 3600 &
+	holder=$!
+	rdma link add rxe1 type rxe netdev va
+	ip netns exec other rdma link add rxe2 type rxe netdev vb
+	# The first request may find that no neighbour is known, and is sent again only after four
+	# seconds: longer than a connect() of the storm waits.
+	wait_for 10 other_ready && ip netns exec other bash -c 'echo >/dev/udp/10.79.0.1/9' &&
+		echo "10.79.0.2 1 $holder" >"$SMBDR_DEBUG/exchange"
+}
+other_ready() {
+	[ "$(cat /sys/class/net/va/carrier)" = 1 ] &&
+		grep -q 0000:0000:0000:0000:0000:ffff:0a4f:0001 /sys/class/infiniband/rxe1/ports/1/gids/* &&
+		ip netns exec other rdma link show rxe2/1 | grep -q 'state ACTIVE'
+} 2>/dev/null
+other_gone() { [ ! -e /sys/class/net/va ]; }
+# The name and the last process: what is left of it are sockets.
+other_dropped() {
+	ip netns delete other
+	kill_user "$holder"
+	holder=''
+}
+
+# What is meant to be impossible, or cannot be had here.
+possible() {
+	case "$1 $2 $3" in
+	'siw resolving '* | 'siw '*' namespace') return 1 ;;	# blocks in the driver; one namespace
+	'siw connecting silence' | 'siw connecting link_down') return 1 ;;
+	*' resolving peer' | *' resolving namespace') return 1 ;;
+	*' unanswered namespace' | *' squatted namespace') return 1 ;;
+	'rxe resolving silence' | 'rxe unanswered silence' | 'rxe squatted silence') return 1 ;;
+	esac
+}
+
+# One round: prints what went wrong. Not in a subshell, because it starts processes.
+round() {
+	local type=$1 state=$2 end=$3 action=$4 at port pid=0 ended=ended open=$2
+	at=$(bed_addr "$type v4")
+	port=$((20100 + RANDOM % 9000))
+	case $type-$action in
+	rxe-namespace | rxe-silence)
+		other_there || { echo 'no second namespace'; return 1; }
+		at=10.79.0.2 pid=$holder ;;
+	esac
+	case $state in
+	unanswered)
+		if [ -z "$deaf_pid" ] || gone "$deaf_pid"; then
+			deaf_port=$((deaf_port + 1))
+			user_program serve_deaf "$at" "$deaf_port" 1 || return
+			deaf_pid=$!
+		fi
+		port=$deaf_port ;;
+	squatted) open=listening ;;
+	esac
+	# Between namespaces a lost request is sent again later than a connect() waits, see other_there().
+	storm open "$open" "$end" "$pid" "$at" "$port" ||
+		{ [ "$pid" != 0 ] && storm open "$open" "$end" "$pid" "$at" "$((port + 1))"; } ||
+		{ echo 'cannot open'; return 1; }
+	if [ "$state" = squatted ]; then
+		user_program squat "$at" "$port" 2 || return
+		squat_pid=$!
+	fi
+	[ $((RANDOM % 2)) = 0 ] || sleep "0.0$((RANDOM % 10))"
+
+	# A full queue goes on being sent for a while, to a reader that does not read.
+	# TCP between two addresses of one machine does not need their link.
+	case "$state-$end-$action" in
+	*-link_down) [ "$type" != siw ] || ended=end ;;
+	no_credits-c-close | no_credits-c-shutdown | no_credits-s-peer) ended=end ;;
+	*-kill | *-unload | *-namespace) ended=end ;;
+	esac
+	case $action in
+	close | shutdown) storm act "$action" || { echo "$action takes too long, or a thread says why"; return 1; } ;;
+	kill)
+		storm act kill || { echo 'threads do not end, or not as they should'; return 1; }
+		kill_user "$squat_pid" ;;
+	peer)
+		case $state in
+		unanswered) kill_user "$deaf_pid" ;;
+		*) storm act peer || { echo 'close takes too long, or a thread says why'; return 1; } ;;
+		esac ;;
+	unload)
+		sockets_hold || { echo 'the module has no users'; return 1; }
+		timeout 10 rmmod net_smbdirect 2>/dev/null && { echo 'the module was unloaded'; return 1; } ;;
+	link_del)
+		# A program that has the device open keeps it.
+		kill_user "$deaf_pid"
+		kill_user "$squat_pid"
+		timeout 20 rdma link delete "${type}0" || { echo 'the device does not go'; return 1; } ;;
+	link_down) ip link set "d$type" down ;;
+	silence)
+		if [ "$type" = siw ]; then
+			tc qdisc add dev lo root netem loss 100%
+		else
+			tc qdisc add dev va root netem loss 100%
+			ip netns exec other tc qdisc add dev vb root netem loss 100%
+		fi ;;
+	namespace) other_dropped ;;
+	esac
+	storm "$ended" || { echo "$ended: $(report)"; return 1; }
+	kill_user "$squat_pid"
+	squat_pid=''
+	case $action in
+	link_del | link_down)
+		# rxe lets nobody connect any more after its link was down.
+		kill_user "$deaf_pid"
+		[ "$type-$action" != rxe-link_down ] || timeout 20 rdma link delete rxe0 ||
+			{ echo 'the device does not go'; return 1; }
+		device_back "$type" || { echo 'the device does not come back'; return 1; } ;;
+	silence)
+		if [ "$type" = siw ]; then
+			tc qdisc del dev lo root
+		else
+			tc qdisc del dev va root
+			ip netns exec other tc qdisc del dev vb root
+		fi ;;
+	namespace)
+		wait_for 20 other_gone || { echo 'the namespace stays'; return 1; } ;;
+	esac
+}
+
+for type in siw rxe; do
+	# shellcheck disable=SC2034 # for ktap_line
+	KTAP_GROUP="storm $type"
+	before=$(rdma_counts)
+	check 'consumer loads' load_consumer none "$type v4" || continue
+	start=$SECONDS n=0 bad=0
+	while if [ -n "$rounds" ]; then [ "$n" -lt "$rounds" ]; else [ $((SECONDS - start)) -lt 30 ]; fi; do
+		state=${states[RANDOM % ${#states[@]}]}
+		action=${actions[RANDOM % ${#actions[@]}]}
+		end=c
+		[ $((RANDOM % 2)) = 0 ] || end=s
+		possible "$type" "$state" "$action" || continue
+		n=$((n + 1))
+		echo "$SECONDS round $n: $state $end $action" >&2
+		if ! round "$type" "$state" "$end" "$action" >/tmp/storm.said 2>&1; then
+			ktap_fail "round $n, seed $seed: $state, end $end, $action" "$(cat /tmp/storm.said)"
+			bad=$((bad + 1))
+			[ "$bad" -lt 3 ] || break
+			storm end
+			tc qdisc del dev lo root 2>/dev/null
+			device_back "$type"
+		fi
+	done
+	kill_user "$deaf_pid"
+	kill_user "$squat_pid"
+	deaf_pid='' squat_pid=''
+	check "$n rounds" test "$bad" = 0
+	if [ -n "$holder" ]; then
+		other_dropped
+		check 'the second namespace goes' wait_for 20 other_gone
+	fi
+	# At once: what is still on its way out is the module's business.
+	check 'consumer goes' timeout 20 rmmod smbdr_test
+	check 'the module goes' timeout 20 rmmod net_smbdirect
+	check 'RDMA resources as before' test "$(rdma_counts | sort)" = "$(sort <<<"$before")"
+	need_transport
+done
+leaks=$(kmemleak_check)
+check 'nothing leaks' test -z "$leaks"
+[ -z "$leaks" ] || ktap_diag "$leaks"
+ktap_plan
