@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A program that speaks SMB Direct by hand, well and badly, against a socket that echoes.
+# A program that speaks SMB Direct by hand, well and badly, with sockets of ours: servers that echo,
+# and a client. Microsoft's MS-SMBD test cases are among what it does, by their names.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -13,21 +14,36 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer 2>&1); then
 fi
 need_transport
 peer=/tmp/peer/smbdr-peer
+scenarios=$("$peer" 2>&1 | sed 1d)
+check 'the peer has its scenarios' test "$(wc -l <<<"$scenarios")" -ge 110
 port=9500
 # With kmemleak each of 65536 fragments takes more than a millisecond; the other kernels do all.
 ! have_kmemleak || export SMBDR_PEER_FRAGMENTS=4096
-scenarios=$("$peer" 2>&1 | awk 'NR > 1 { print $1 }')
+
+echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
+echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
 against() {
-	local bed=$1 group=$KTAP_GROUP name
+	local bed=$1 group=$KTAP_GROUP start=$SECONDS name other at
 	KTAP_GROUP="$group $bed"
-	port=$((port + 1))
+	# Minutes of the test suite are seconds here.
+	local -A ports=([echo]=$port [idle]=$((port + 1)) [hasty]=$((port + 2)) [client]=$((port + 3))
+		[late]=$((port + 4)))
+	port=$((port + 5))
 	check 'consumer loads' load_consumer none "$bed"
-	check 'echo server starts' sh -c "echo start $port >$SMBDR_DEBUG/echo"
-	for name in $scenarios; do
-		check "$name" timeout 60 "$peer" "$name" "$(bed_addr "$bed")" "$port"
-	done
-	check 'echo server stops' sh -c "echo stop >$SMBDR_DEBUG/echo"
+	check 'echo server starts' echo_start "${ports[echo]}"
+	check 'idle echo server starts' echo_start "${ports[idle]}" interval=1000 timeout=10000
+	check 'hasty echo server starts' \
+		echo_start "${ports[hasty]}" interval=1000 timeout=1000 negotiate=2000
+	check 'late echo server starts' \
+		echo_start "${ports[late]}" late backlog=1 interval=1000 timeout=1000
+	while read -r name other _; do
+		at=${EPOCHREALTIME/./}
+		check "$name" timeout 60 "$peer" "$name" "$(bed_addr "$bed")" "${ports[$other]}" </dev/null
+		echo "$(((${EPOCHREALTIME/./} - at) / 1000)) ms $bed $name" >&2
+	done <<<"$scenarios"
+	check 'echo servers stop' echo_stop
 	check 'consumer unloads' unload_consumer
+	echo "peer on $bed: $((SECONDS - start)) s" >&2
 	KTAP_GROUP=$group
 }
 against 'siw v4'

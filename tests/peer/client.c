@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The socket of ours that connects to us, and the server that accepts when it is told to.
+ *
+ * It is started by writing to a file of smbdr_test.ko; the write returns when
+ * the client is done, so a thread makes it, and this program is its server
+ * meanwhile. What became of the client is in the report of the module.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "peer.h"
+
+#define DEBUG_DIR	"/sys/kernel/debug/smbdr_test"
+/* No call of the client takes longer than 20 s, and it makes three. */
+#define CLIENT_WAIT	50
+
+const struct response welcome = {
+	.min = 0x0100, .max = 0x0100, .version = 0x0100, .requested = 10, .granted = 10,
+	.maxrw = 1048576, .preferred = 1024, .maxrecv = 1024, .maxfrag = 131072,
+};
+
+static pthread_t thread;
+static char command[128];
+static int result;
+
+static void *run(void *arg)
+{
+	int fd = open(DEBUG_DIR "/client", O_WRONLY);
+
+	if (fd < 0 || write(fd, command, strlen(command)) < 0)
+		result = errno;
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* A client that sends @bytes and wants them back, or with 0 reads until the end. */
+void client_start(uint32_t bytes, const char *options)
+{
+	snprintf(command, sizeof(command), "%s %s %u%s%s", peer_addr, peer_port, bytes,
+		 *options ? " " : "", options);
+	result = 0;
+	peer_check(!pthread_create(&thread, NULL, run, NULL), "pthread_create");
+}
+
+const char *client_outcome(void)
+{
+	static char got[64];
+	struct timespec end;
+	ssize_t n;
+	int fd;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CLIENT_WAIT;
+	peer_check(!pthread_timedjoin_np(thread, NULL, &end), "the client hangs");
+	peer_check(!result, "the client did not run: %s", strerror(result));
+	fd = open(DEBUG_DIR "/report", O_RDONLY);
+	peer_check(fd >= 0, "report: %s", strerror(errno));
+	n = read(fd, got, sizeof(got) - 1);
+	close(fd);
+	got[n > 0 ? n : 0] = 0;
+	if (n > 0 && got[n - 1] == '\n')
+		got[n - 1] = 0;
+	return got;
+}
+
+void client_expect(const char *where, int err)
+{
+	const char *got = client_outcome();
+	char want[64];
+
+	snprintf(want, sizeof(want), "%s %d", where, err);
+	peer_check(!strcmp(want, got), "the client came to \"%s\", not \"%s\"", got, want);
+}
+
+void client_expect_either(const char *where, int err, const char *or_where, int or_err)
+{
+	const char *got = client_outcome();
+	char want[64], other[64];
+
+	snprintf(want, sizeof(want), "%s %d", where, err);
+	snprintf(other, sizeof(other), "%s %d", or_where, or_err);
+	peer_check(!strcmp(want, got) || !strcmp(other, got),
+		   "the client came to \"%s\", not \"%s\" or \"%s\"", got, want, other);
+}
+
+/* Answer what it asks, until it closes. */
+void client_finish(void)
+{
+	const struct msg *m;
+
+	while ((m = peer_recv(WAIT))) {
+		bool asked = m->flags & 1;
+
+		peer_done();
+		if (asked)
+			peer_send_empty(peer.to_grant, 0);
+	}
+	peer_expect_disconnect();
+}
+
+void client_serve(uint32_t bytes)
+{
+	uint8_t *buf = malloc(bytes);
+
+	peer_check(buf, "out of memory");
+	peer_recv_frame(buf, bytes);
+	peer_send_frame(buf, bytes, 0);
+	client_finish();
+	free(buf);
+}
+
+/* Done with it: what it has to say. */
+void client_end(const char *where, int err)
+{
+	peer_disconnect();
+	client_expect(where, err);
+}
+
+void client_open(uint32_t bytes, const char *options)
+{
+	int tries;
+
+	for (tries = 0; tries < 3; tries++) {
+		client_start(bytes, options);
+		peer_await();
+		peer_accept();
+		if (!peer_is_deaf())
+			return;
+		fprintf(stderr, "smbdr-peer: once more, siw did not see the request\n");
+		client_end("connect", ECONNRESET);
+	}
+	peer_fail("no request");
+}
+
+void client_exchange(const struct response *r, uint32_t bytes)
+{
+	client_open(bytes, "");
+	peer_welcome(r);
+	client_serve(bytes);
+	client_end("done", 0);
+}
+
+void client_works(void)
+{
+	client_exchange(&welcome, 5000);
+}
+
+int late_accept(void)
+{
+	char line[32];
+	int fd = open(DEBUG_DIR "/echo", O_WRONLY), err = 0;
+
+	peer_check(fd >= 0, "echo: %s", strerror(errno));
+	snprintf(line, sizeof(line), "accept %s", peer_port);
+	if (write(fd, line, strlen(line)) < 0)
+		err = errno;
+	close(fd);
+	return err;
+}

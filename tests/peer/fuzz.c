@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fuzzing by structure: connections that are mostly well-formed and a little
+ * wrong.
+ *
+ *	smbdr-peer fuzz ADDR PORT SEED COUNT
+ *	smbdr-peer fuzz_clients ADDR PORT SEED COUNT
+ *
+ * The first connects to a server, the second is the server of a client in the
+ * kernel (client.c), which has to come to an end with an error that users know.
+ *
+ * COUNT connections, of the first some at a time, each in a process of its own and each a
+ * function of SEED and its number alone, so that "SEED+NUMBER 1" plays one of
+ * them again. Each negotiates, sends frames, sometimes with wrong fields,
+ * sizes, credits, operations or order, and ends in one way or another. What
+ * the other side does with that is its business, but it has to go on: after
+ * every few connections a good one has to work. Its kernel's log is for the
+ * caller.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "peer.h"
+
+#define BETWEEN	50	/* connections between two good ones */
+#define AT_ONCE	8	/* some of them wait for timers of the other side */
+#define PATIENCE 60	/* seconds for one connection, far above all its waits together */
+
+/* Edges of what the protocol and the other side's types know. */
+static const uint32_t edges[] = {
+	0, 1, 2, 19, 20, 23, 24, 25, 31, 32, 127, 128, 129, 254, 255, 256, 1023, 1024, 1025,
+	8136, 8191, 8192, 8193, 0x7fff, 0x8000, 0xffff, 0x10000, 131071, 131072, 1048575, 1048576,
+	1048577, 0xffffff, 0x1000000, 0x7fffffff, 0x80000000, 0xffffff00, 0xfffffff8, 0xffffffff,
+};
+
+static uint64_t state;
+static int ready[2];	/* a pipe: the server listens */
+
+/* splitmix64: every seed is as good as any other. */
+static uint32_t rnd(uint32_t below)
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	z ^= z >> 31;
+	return (uint32_t)(z >> 32) % below;
+}
+
+static bool one_in(uint32_t n)
+{
+	return !rnd(n);
+}
+
+static uint32_t odd(void)
+{
+	switch (rnd(3)) {
+	case 0:
+		return edges[rnd(ARRAY_LEN(edges))];
+	case 1:
+		return rnd(70000);
+	default:
+		return rnd(0xffffffff);
+	}
+}
+
+static void take(const struct msg *m)
+{
+	peer.send_credits += m->granted;
+	peer_done();
+}
+
+/* Whatever has come by now, and until there are credits if we mean to be good. */
+static void receive(bool wait)
+{
+	const struct msg *m;
+
+	while ((m = peer_poll(wait && !peer.send_credits ? 20 : 0)))
+		take(m);
+}
+
+static void operation(void)
+{
+	static const enum ibv_wr_opcode ops[] = {
+		IBV_WR_SEND_WITH_IMM, IBV_WR_RDMA_WRITE_WITH_IMM, IBV_WR_SEND_WITH_INV,
+	};
+	uint8_t b[24] = { 10, 0, 1 };
+
+	peer_send_by(ops[rnd(3)], b, one_in(2) ? 20 : rnd(25), odd());
+}
+
+/* Several messages: a frame in fragments, more or less. */
+static void messages(void)
+{
+	uint32_t n = 1 + rnd(40), left = 0;
+
+	while (n--) {
+		struct data d = { .requested = 1 + rnd(254), .granted = peer.to_grant };
+		uint32_t room = peer.max_send > 24 ? peer.max_send - 24 : 1;
+		static uint8_t payload[PEER_SLOT_SIZE];
+		bool whole = true;
+
+		receive(!one_in(20));
+		if (!peer_connected())
+			return;
+		if (!left)
+			left = one_in(4) ? rnd(200000) : rnd(3000);
+		d.datalen = one_in(3) ? rnd(room) : room;
+		if (d.datalen > left)
+			d.datalen = left;
+		d.offset = d.datalen ? 24 : 0;
+		d.remaining = left - d.datalen;
+		d.payload = payload;
+		if (one_in(8)) {
+			switch (rnd(8)) {
+			case 0:
+				d.requested = odd();
+				break;
+			case 1:
+				d.granted = odd();
+				break;
+			case 2:
+				d.flags = one_in(2) ? 1 : odd();
+				break;
+			case 3:
+				d.remaining = one_in(2) ? d.remaining + 1 : odd();
+				break;
+			case 4:
+				d.offset = odd();
+				whole = false;
+				break;
+			case 5:
+				d.datalen = odd();
+				whole = false;
+				break;
+			case 6:
+				d.wirelen = rnd(PEER_SLOT_SIZE + 1);
+				break;
+			default:
+				operation();
+				break;
+			}
+		}
+		if (whole) {
+			left = d.remaining;
+			peer_send_data(&d);
+		} else {
+			/* The fields say something else than what is there. */
+			uint8_t b[PEER_SLOT_SIZE] = {};
+			uint32_t len = one_in(2) ? 20 + rnd(100) : rnd(sizeof(b));
+
+			memcpy(b, &d.requested, 2);
+			memcpy(b + 2, &d.granted, 2);
+			memcpy(b + 4, &d.flags, 2);
+			memcpy(b + 8, &d.remaining, 4);
+			memcpy(b + 12, &d.offset, 4);
+			memcpy(b + 16, &d.datalen, 4);
+			peer_send_raw(b, len);
+		}
+		peer.to_grant = 0;
+		peer.send_credits -= !!peer.send_credits;
+		if (one_in(16))
+			usleep(rnd(3000));
+	}
+}
+
+static void connection(void)
+{
+	struct request r = { .min = 0x0100, .max = 0x0100, .credits = 1 + rnd(254),
+			     .preferred = 128 + rnd(8064), .maxrecv = 128 + rnd(8064),
+			     .maxfrag = 131072 + rnd(1048576) };
+	const struct msg *m;
+
+	peer_connect();
+	if (one_in(16)) {
+		uint8_t b[512];
+		uint32_t i, len = rnd(sizeof(b));
+
+		for (i = 0; i < len; i++)
+			b[i] = rnd(256);
+		peer_send_raw(b, len);
+	}
+	switch (rnd(16)) {
+	case 0:
+		r.min = odd();
+		break;
+	case 1:
+		r.max = odd();
+		break;
+	case 2:
+		r.credits = odd();
+		break;
+	case 3:
+		r.preferred = odd();
+		break;
+	case 4:
+		r.maxrecv = odd();
+		break;
+	case 5:
+		r.maxfrag = odd();
+		break;
+	case 6:
+		r.wirelen = rnd(512) + 1;
+		break;
+	case 7:
+		messages();
+		break;
+	}
+	peer_send_request(&r);
+	if (one_in(16))
+		peer_send_request(&r);
+	m = peer_poll(one_in(16) ? 0 : 300);
+	if (m && m->len >= 32) {
+		uint16_t granted;
+		uint32_t maxrecv;
+
+		memcpy(&granted, m->raw + 10, 2);
+		memcpy(&maxrecv, m->raw + 24, 4);
+		peer.send_credits = granted;
+		peer.max_send = maxrecv < PEER_SLOT_SIZE ? maxrecv : PEER_SLOT_SIZE;
+	}
+	if (m)
+		peer_done();
+	messages();
+	if (one_in(3))
+		peer_disconnect();
+	else if (one_in(2))
+		while ((m = peer_poll(20)))
+			take(m);
+	/* And else it is just gone. */
+}
+
+/* The largest message that the client takes, if this is its request. */
+static void take_request(const struct msg *m)
+{
+	uint32_t maxrecv;
+
+	if (!m)
+		return;
+	if (m->len >= 20) {
+		memcpy(&maxrecv, m->raw + 12, 4);
+		peer.max_send = maxrecv < PEER_SLOT_SIZE ? maxrecv : PEER_SLOT_SIZE;
+	}
+	peer_done();
+}
+
+static void serve(void)
+{
+	struct response r = welcome;
+
+	r.requested = 1 + rnd(254);
+	r.granted = 1 + rnd(100);
+	r.preferred = 128 + rnd(8064);
+	r.maxrecv = 128 + rnd(8064);
+	r.maxfrag = 131072 + rnd(1048576);
+	if (one_in(16)) {
+		usleep(rnd(20000));
+		peer_reject();
+		exit(0);
+	}
+	peer_accept();
+	take_request(peer_poll(one_in(16) ? 0 : 300));
+	switch (rnd(20)) {
+	case 0:
+		r.min = odd();
+		break;
+	case 1:
+		r.max = odd();
+		break;
+	case 2:
+		r.version = odd();
+		break;
+	case 3:
+		r.requested = odd();
+		break;
+	case 4:
+		r.granted = odd();
+		break;
+	case 5:
+		r.status = odd();
+		break;
+	case 6:
+		r.maxrw = odd();
+		break;
+	case 7:
+		r.preferred = odd();
+		break;
+	case 8:
+		r.maxrecv = odd();
+		break;
+	case 9:
+		r.maxfrag = odd();
+		break;
+	case 10:
+		r.wirelen = rnd(512) + 1;
+		break;
+	case 11:
+		messages();
+		break;
+	case 12:
+		operation();
+		break;
+	}
+	peer_send_response(&r);
+	if (one_in(16))
+		peer_send_response(&r);
+	messages();
+}
+
+/* What a user of a client can meet, whatever its server does: the documentation's list. */
+static bool known(const char *outcome)
+{
+	static const int errnos[] = {
+		0, ECONNABORTED, ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT,
+	};
+	int err;
+	size_t i;
+
+	if (sscanf(outcome, "%*s %d", &err) != 1)
+		return false;
+	for (i = 0; i < ARRAY_LEN(errnos) && errnos[i] != err; i++)
+		;
+	return i < ARRAY_LEN(errnos);
+}
+
+/* In a process of its own, which may end at any place. */
+static void server(void)
+{
+	peer_listen();
+	peer_check(write(ready[1], "", 1) == 1, "pipe");
+	peer_await();
+	serve();
+	if (peer_connected() && one_in(2))
+		peer_disconnect();
+}
+
+/* In a process that has to end well. */
+static void good(void)
+{
+	peer_exchange(&normal, 20000, 0);
+}
+
+/* Run @f in a process of its own. */
+static pid_t apart(void (*f)(void), bool quiet)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	peer_check(pid >= 0, "fork failed");
+	if (!pid) {
+		if (quiet && !freopen("/dev/null", "w", stderr))
+			_exit(99);
+		alarm(PATIENCE);
+		f();
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Is one more over? Did it end early? */
+static bool reap(uint64_t first, pid_t *pids, uint32_t n, uint32_t *ended)
+{
+	int status;
+	pid_t pid = wait(&status);
+	uint32_t i;
+
+	if (pid < 0)
+		return false;
+	for (i = 0; i < n && pids[i] != pid; i++)
+		;
+	peer_check(!WIFSIGNALED(status), "seed %llu: signal %d", (unsigned long long)first + i,
+		   WTERMSIG(status));
+	/* That a connection does not go as its process thought is what we are here for. */
+	*ended += WEXITSTATUS(status) != 0;
+	return true;
+}
+
+void peer_fuzz(uint64_t seed, uint32_t count)
+{
+	uint32_t done, ended = 0;
+
+	for (done = 0; done < count; done += BETWEEN) {
+		uint32_t i, n = count - done < BETWEEN ? count - done : BETWEEN;
+		pid_t pids[BETWEEN];
+		int status;
+
+		for (i = 0; i < n; i++) {
+			if (i >= AT_ONCE)
+				reap(seed + done, pids, i, &ended);
+			state = seed + done + i;
+			pids[i] = apart(connection, true);
+		}
+		while (reap(seed + done, pids, n, &ended))
+			;
+		peer_check(waitpid(apart(good, false), &status, 0) > 0 && !status,
+			   "no good connection after seeds %llu to %llu",
+			   (unsigned long long)seed + done, (unsigned long long)seed + done + n - 1);
+	}
+	printf("%u connections from seed %llu, %u ended early\n", count,
+	       (unsigned long long)seed, ended);
+}
+
+void peer_fuzz_clients(uint64_t seed, uint32_t count)
+{
+	uint32_t done, ended = 0, unlike = 0;
+
+	peer_check(!pipe(ready), "pipe");
+	for (done = 0; done < count; done++) {
+		int status;
+		const char *got;
+		uint32_t bytes;
+		char c;
+		pid_t pid;
+
+		state = seed + done;
+		bytes = one_in(4) ? 0 : 1 + rnd(30000);
+		pid = apart(server, true);
+		peer_check(read(ready[0], &c, 1) == 1, "pipe");
+		client_start(bytes, "negotiate=1000 interval=1000 timeout=1000");
+		got = client_outcome();
+		peer_check(known(got), "seed %llu: the client came to \"%s\"",
+			   (unsigned long long)seed + done, got);
+		unlike += strcmp(got, "done 0") != 0;
+		peer_check(waitpid(pid, &status, 0) == pid && !WIFSIGNALED(status),
+			   "seed %llu: the server died", (unsigned long long)seed + done);
+		ended += WEXITSTATUS(status) != 0;
+	}
+	printf("%u clients from seed %llu, %u servers ended early, %u clients without their frame\n",
+	       count, (unsigned long long)seed, ended, unlike);
+}
