@@ -49,5 +49,14 @@ variant() {
 }
 variant 'as it is'
 variant 'without IPv6' '# CONFIG_IPV6 is not set'
+# Nothing of the fault points is in a module that is not built for tests.
+if nm "$work/build/net/smbdirect/net_smbdirect.o" >"$work/symbols" && ! grep -i fault "$work/symbols"; then
+	passed=$((passed + 1))
+	echo 'ok - in a kernel tree, no trace of fault points'
+else
+	failed=$((failed + 1))
+	echo 'not ok - in a kernel tree, no trace of fault points'
+fi
+variant 'with fault points' CONFIG_NET_SMBDIRECT_FAULTS=y
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The measurements of make bench: every workload over every contender, interleaved. Each gives a
+# line of JSON in /run/out/bench; tests/bench/bench.py makes the table of them. Kernel parameters,
+# comma separated: smbdr_bench_beds (siw,rxe), smbdr_bench_contenders, smbdr_bench_workloads,
+# smbdr_bench_rounds, smbdr_bench_ms (for each measurement), smbdr_bench_conns (for memory).
+# The first that fails ends it.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+debug=/sys/kernel/debug/smbdr_bench
+
+size_of() { case $1 in *m) echo "$((${1%m} << 20))" ;; *k) echo "$((${1%k} << 10))" ;; *) echo "$1" ;; esac; }
+
+beds=$(param smbdr_bench_beds siw,rxe)
+contenders=$(param smbdr_bench_contenders ours,intree,tcp,verbs)
+workloads=$(param smbdr_bench_workloads oneway-1m,pingpong-64,pipelined-4k)
+rounds=$(param smbdr_bench_rounds 1)
+ms=$(param smbdr_bench_ms 500)
+conns=$(param smbdr_bench_conns 1000)
+
+# What a contender has no part in: no RDMA over TCP, and what costs much and tells little.
+applies() {
+	case $1:$2 in
+	tcp:read-* | tcp:write-* | verbs1m:read-* | verbs1m:write-*) return 1 ;;
+	ours1364:read-* | ours1364:write-* | intree8192:read-* | intree8192:write-*) return 1 ;;
+	ours1364:connects | intree8192:connects | verbs1m:connects) return 1 ;;
+	ours1364:memory | intree8192:memory | verbs1m:memory) return 1 ;;
+	esac
+}
+
+# A workload's name is what the module calls it, the size, and for RDMA the depth: write-1m-8.
+port=10000
+measure() {
+	local bed=$1 contender=$2 workload=$3 round=$4 what size depth addr said
+	IFS=- read -r what size depth <<<"$workload"
+	case $what in
+	pipelined) depth=32 ;;
+	connects) size=64 ;;
+	# With idle connections only, there is no burst.
+	memory) depth=$conns size=$([ "$size" = idle ] && echo 0 || echo 1) ;;
+	esac
+	port=$((port < 32000 ? port + 1 : 10000))
+	addr=$(bed_addr "$bed v4")
+	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $bed: old connections do not go"; return 1; }
+	# For a profile.
+	[ -e /run/out/measuring ] || { cat /proc/kallsyms >/run/out/kallsyms; touch /run/out/measuring; }
+	if ! said=$(echo "$contender $what $addr $port $(size_of "$size") ${depth:-1} $ms" 2>&1 >"$debug/run"); then
+		ktap_fail "$contender $workload on $bed fails" \
+			"in $(sed -n 's/^where //p' "$debug/report"): $said"
+		return 1
+	fi
+	awk -v head="{\"round\": $round, \"bed\": \"$bed\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
+		{ head = head ", \"" $1 "\": " $2 }
+		END { print head "}" }' "$debug/report" >>/run/out/bench
+}
+
+# Each round begins with another contender.
+turn() {
+	local n=$1
+	shift
+	n=$((n % $#))
+	echo "${@:n+1}" "${@:1:n}"
+}
+
+measure_all() {
+	local round bed workload contender list
+	for ((round = 0; round < rounds; round++)); do
+		# shellcheck disable=SC2086 # words
+		list=$(turn "$round" $contenders)
+		for bed in $beds; do
+			for workload in $workloads; do
+				for contender in $list; do
+					applies "$contender" "$workload" || continue
+					measure "$bed" "$contender" "$workload" "$round" || return 1
+				done
+			done
+		done
+	done
+	ktap_pass "all measurements"
+}
+
+need_transport || exit 1
+# The benchmark is linked with it where there is one.
+if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
+	check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || exit 1
+fi
+if check 'the benchmark loads' load_module smbdr_bench; then
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	measure_all
+	check 'the benchmark unloads' wait_for 20 unload_module smbdr_bench
+fi
+ktap_plan
