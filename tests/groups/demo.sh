@@ -76,7 +76,7 @@ ksmbd() {
 		show '  %-6s port %-5s  FAILED: %s\n' "$bed" "$port" "$(value error)"
 	fi
 }
-if check 'ksmbd starts' start_ksmbd ''; then
+if check 'ksmbd starts' start_ksmbd; then
 	# It listens on the IPv4 wildcard only.
 	ksmbd 'siw v4'
 	ksmbd 'rxe v4'

@@ -7,7 +7,7 @@
 . /run/top/tests/consumer/consumer.sh
 
 need_transport
-if check 'ksmbd starts' start_ksmbd ''; then
+if check 'ksmbd starts' start_ksmbd; then
 	run_suite smbdr_ksmbd 'tcp v4' smb_port=4455 smb_echoes=2
 	# It listens on the IPv4 wildcard only.
 	for bed in 'siw v4' 'rxe v4'; do

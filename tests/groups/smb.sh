@@ -29,20 +29,20 @@ share() {
 		check 'remove' rm -r "$SMB_MNT/tree" "$SMB_MNT/data"
 		check 'unmount again' umount_share
 	fi
+	if check 'mount encrypted' mount_share "$addr" "seal$(no_rdma_sizes)" "$SMB_MNT" bed; then
+		check 'copy in encrypted' cp /tmp/data "$SMB_MNT/data"
+		drop_caches
+		check 'copy out encrypted' cmp /tmp/data "$SMB_MNT/data"
+		check 'remove what was encrypted' rm "$SMB_MNT/data"
+		check 'unmount encrypted' umount_share
+	fi
 	KTAP_GROUP=$group
 }
 
-need_transport
-mkdir -p "$SMB_MNT"
-check 'cifs loads' load_cifs
-if check 'ksmbd starts' start_ksmbd ''; then
-	chmod 777 "$SMB_SHARE"
+both() {
 	share 'siw v4'
 	share 'rxe v4'
 	cat /proc/net/smbdirect >&2
-	check 'ksmbd stops' stop_ksmbd
-fi
-cat /tmp/ksmbd.log >&2
-check 'cifs unloads' wait_for 20 rmmod cifs
-check 'no RDMA resources stay' wait_for 10 rdma_idle
+}
+with_client with_server both
 ktap_plan

@@ -22,11 +22,8 @@ measure() {
 	python3 /run/top/tests/smb/workloads.py "$SMB_MNT" "$1" "$(param smbdr_bench_seconds 3)" >>/run/out/bench
 }
 
-need_transport
-mkdir -p "$SMB_MNT"
-check 'cifs loads' load_cifs
-if check 'ksmbd starts' start_ksmbd ''; then
-	chmod 777 "$SMB_SHARE"
+measure_all() {
+	local t
 	for t in $(param smbdr_bench_transports siw,rxe,tcp); do
 		if check "mount $t" mount_for "$t"; then
 			check "measure $t" measure "$t"
@@ -34,7 +31,6 @@ if check 'ksmbd starts' start_ksmbd ''; then
 			check "unmount $t" umount_share
 		fi
 	done
-	check 'ksmbd stops' stop_ksmbd
-fi
-check 'cifs unloads' wait_for 20 rmmod cifs
+}
+with_client with_server measure_all
 ktap_plan

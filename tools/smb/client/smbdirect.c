@@ -37,12 +37,18 @@
 #define SMBD_RESPONDER_RESOURCES	32
 /* As on TCP: how often the receiver looks whether the server is still wanted. */
 #define SMBD_RECV_TIMEOUT	(7 * HZ)
-#define SMBD_SEND_TIMEOUT	(5 * HZ)
+/* And how long a request waits for room: three times five seconds there. */
+#define SMBD_SEND_TIMEOUT	(15 * HZ)
 
 int smbd_receive_credit_max = 255;
 int smbd_send_credit_target = 255;
 int smbd_max_send_size = 1364;
-int smbd_max_fragmented_recv_size = (1364 * 255) / 2;
+/*
+ * An encrypted or signed read of the largest size comes as one message; cifs
+ * does not make reads of encrypted mounts smaller. It costs no memory: what
+ * has arrived of a message is taken piece by piece.
+ */
+int smbd_max_fragmented_recv_size = 8 * 1024 * 1024 + 64 * 1024;
 int smbd_max_receive_size = 1364;
 int smbd_keep_alive_interval = 120;	/* seconds */
 int smbd_max_frmr_depth = 2048;		/* pages */
@@ -168,13 +174,17 @@ static int smbd_connect(struct smbd_connection *conn, struct net *net, struct so
 	sock->sk->sk_allocation = GFP_NOFS;
 	sock->sk->sk_use_task_frag = false;
 	sock->sk->sk_rcvtimeo = SMBD_RECV_TIMEOUT;
-	sock->sk->sk_sndtimeo = SMBD_SEND_TIMEOUT;
 	ret = smbd_set_options(sock, port == SMBD_PORT_IWARP ? SMBDIRECT_DEVICE_IWARP :
 							       SMBDIRECT_DEVICE_IB);
 	if (!ret) {
 		smbd_set_port(addr, port);
 		ret = kernel_connect(sock, (struct sockaddr_unsized *)addr, len, 0);
 	}
+	/*
+	 * For sends only: to find out a neighbour's address may take five
+	 * seconds by itself, when its answer overtakes the one who asks.
+	 */
+	sock->sk->sk_sndtimeo = SMBD_SEND_TIMEOUT;
 	if (!ret) {
 		conn->sock = sock;
 		ret = smbd_snapshot(conn);

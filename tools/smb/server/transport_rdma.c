@@ -30,8 +30,8 @@
 #define SMBD_BACKLOG	10
 #define SMBD_CREDITS	255
 #define SMBD_SIZE	1364
-/* Half of what all credits together can carry. */
-#define SMBD_FRAGMENTED	((SMBD_SIZE * SMBD_CREDITS) / 2)
+/* The largest message that a socket can take. */
+#define SMBD_FRAGMENTED	0xffffffu
 
 static unsigned int smbd_max_io = SMBD_DEFAULT_IOSIZE;
 
@@ -273,7 +273,8 @@ static int smbd_set_options(struct socket *sock, u8 device_class)
 	} opts[] = {
 		{ SMBDIRECT_MAX_SEND_SIZE, SMBD_SIZE },
 		{ SMBDIRECT_MAX_RECV_SIZE, SMBD_SIZE },
-		{ SMBDIRECT_MAX_FRAGMENTED_SIZE, SMBD_FRAGMENTED },
+		/* An encrypted write of the largest size comes as one message, with headers. */
+		{ SMBDIRECT_MAX_FRAGMENTED_SIZE, min(smbd_max_io + SZ_64K, SMBD_FRAGMENTED) },
 		{ SMBDIRECT_MAX_READ_WRITE_SIZE, smbd_max_io },
 		{ SMBDIRECT_DEVICE_CLASS, device_class },
 	};
