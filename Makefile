@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo smb check check-smb kunit bench bench-smb style docs help kerneldir
+.PHONY: all modules modules_install clean distclean demo smb check soak check-smb kunit coverage bench bench-compare bench-smb style docs help kerneldir
 
 all: modules
 
@@ -39,14 +39,26 @@ smb: ## the kernel's SMB client and server on our sockets, for the test kernel o
 check: ## every test, here and in test kernels; the last line is the total
 	@tests/check.sh
 
-check-smb: ## each pair of our and the stock SMB client and server at real work (about an hour)
+soak: ## what make check does in short, for hours: fuzzing, storms, noise, both test beds, SMB
+	@tests/soak.sh
+
+check-smb: ## each pair of our and the stock SMB client and server at real work (two to three hours)
 	@tests/check_smb.sh
 
 kunit: ## KUnit suites only, in the KASAN kernel
 	@tests/vm/run.sh kasan kunit
 
-bench: ## throughput and round trip beside TCP, in the release kernel (the table of the demo)
-	@tests/demo.sh
+coverage: ## lines and branches of the module that the tests run; HTML in coverage-results
+	@tests/coverage.sh
+
+bench: ## our socket beside the in-tree core, TCP and raw verbs; table, JSON, plots (half an hour)
+	@tests/bench/bench.py
+
+# A revision, or . for the checkout as it is.
+A ?= HEAD
+B ?= .
+bench-compare: ## the same for our socket alone as of two revisions, A=rev B=rev
+	@tests/bench/bench.py compare "$(A)" "$(B)"
 
 bench-smb: ## our SMB client and server beside the stock ones and TCP; table, JSON, plot
 	@tests/bench/smb.py

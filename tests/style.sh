@@ -54,8 +54,7 @@ sparse() {
 # Everything is compiled anew: a warning of an object that is up to date would be lost.
 build_messages() {
 	local dir log
-	find "${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect/mod" -name '*.o' -path '*kasan*' -delete 2>/dev/null
-	dir=$(tests/vm/modules.sh kasan "$series" 2>&1) || { echo "$dir"; return; }
+	dir=$(FRESH=1 tests/vm/modules.sh kasan "$series" 2>&1) || { echo "$dir"; return; }
 	log=$(tail -n 1 <<<"$dir").log
 	grep -E "^($top/|[^/].*)?(smbdirect|net|tests|include)/[^:]*:[0-9]+:.*(warning|error)" "$log"
 }

@@ -3,9 +3,10 @@
 # Make sure the tools of the test bed are here: install what is missing when root, else print
 # the command to paste and fail.
 #
-#   deps.sh [build|all|smb|bench]   build: to build kernels and modules; all (default): what make
-#                                   check needs; smb, bench: what make check-smb or bench-smb
-#                                   needs as well
+#   deps.sh [build|all|smb|bench|coverage]
+#
+# build: to build kernels and modules; all (default): what make check needs; smb, bench, coverage:
+# what make check-smb, bench-smb or coverage needs as well. BED=qemu: also qemu.
 set -euo pipefail
 
 # What proves that a package is here (a command or a file), and the package.
@@ -49,6 +50,12 @@ bench_deps='
 fio fio
 gnuplot gnuplot-nox
 '
+qemu_deps='
+qemu-system-x86_64 qemu-system-x86
+'
+coverage_deps='
+gcovr gcovr
+'
 
 present() {
 	local what
@@ -64,8 +71,10 @@ present() {
 
 want=$build_deps
 [ "${1:-all}" = build ] || want+=$all_deps
+[ "${BED:-uml}" != qemu ] || want+=$qemu_deps
 [ "${1:-all}" != smb ] || want+=$smb_deps
 [ "${1:-all}" != bench ] || want+=$bench_deps
+[ "${1:-all}" != coverage ] || want+=$coverage_deps
 missing=()
 while read -r proof pkg; do
 	[ -z "$proof" ] || present "$proof" || missing+=("$pkg")

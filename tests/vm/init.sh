@@ -17,13 +17,24 @@ power_off() { exec perl -e 'syscall(169, 0xfee1dead, 672274793, 0x4321fedc)'; }
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t tmpfs none /run
-mkdir -p /run/top /run/out /run/mod /run/build /run/src /run/lock
-mount -t hostfs -o "$smbdr_out" none /run/out || power_off
+mkdir -p /run/lock
+# A directory of the host as /run/NAME: UML takes any, qemu what it was told of.
+share() {
+	local name=$1 dir=$2 how=$3
+	mkdir "/run/$name"
+	if grep -qw hostfs /proc/filesystems; then
+		mount -t hostfs -o "$dir" "$how" none "/run/$name" || power_off
+	else
+		mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 "$how" "$name" "/run/$name" ||
+			power_off
+	fi
+}
+share out "$smbdr_out" --rw
 exec >>/run/out/init.log 2>&1
-mount -t hostfs -o "$smbdr_top" -r none /run/top || power_off
-mount -t hostfs -o "$smbdr_mod" -r none /run/mod || power_off
-mount -t hostfs -o "$smbdr_build" -r none /run/build || power_off
-mount -t hostfs -o "$smbdr_src" -r none /run/src || power_off
+share top "$smbdr_top" --read-only
+share mod "$smbdr_mod" --read-only
+share build "$smbdr_build" --read-only
+share src "$smbdr_src" --read-only
 mount -t tmpfs none /tmp
 mount -t tmpfs none /mnt
 mount -t devtmpfs none /dev
@@ -105,6 +116,11 @@ dump_stacks() {
 	done
 }
 
+# Emulated, a test may take minutes.
+grep -qw hostfs /proc/filesystems || echo 900 >/proc/sys/kernel/hung_task_timeout_secs
+# Data races are looked for from here on.
+kcsan=/sys/kernel/debug/kcsan
+[ ! -e "$kcsan" ] || echo on >"$kcsan"
 rdma_start=$(rdma_counts)
 echo 'smbdr-bed: start of tests' >/dev/kmsg
 for group in ${smbdr_groups//,/ }; do
@@ -154,6 +170,25 @@ diff <(echo "$rdma_start") <(rdma_counts) 2>&1 | bed_result_from 'rdma resources
 	bed_result_from 'rdma links can be deleted'
 if have_kmemleak; then
 	kmemleak_check 2>&1 | bed_result_from 'no leaks'
+fi
+
+if [ -e "$kcsan" ]; then
+	cat "$kcsan" >/run/out/kcsan
+	awk '/^setup_watchpoints/ && $2 == 0 { print "it has not looked anywhere" }' "$kcsan" 2>&1 |
+		bed_result_from 'KCSAN was at work'
+fi
+
+# What a coverage kernel has counted, by the place of the object in the modules' tree. The counts of
+# a module outlive it.
+gcov=/sys/kernel/debug/gcov
+if [ -d "$gcov$smbdr_mod" ]; then
+	(
+		cd "$gcov$smbdr_mod" || exit
+		find . -name '*.gcda' | while read -r file; do
+			mkdir -p "/run/out/gcov/${file%/*}"
+			cat "$file" >"/run/out/gcov/$file"
+		done
+	) 2>&1 | bed_result_from 'coverage data copied'
 fi
 
 # The end marker in the file says that the log is complete.

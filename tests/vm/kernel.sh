@@ -7,7 +7,8 @@
 #   kernel.sh series                   print the default series
 #
 # SERIES is 7.3 or 6.12 (default: $KERNEL_SERIES, else that of KERNEL_SRC, else 7.3). FLAVOUR is
-# release, kasan, lockdep or headers (configured and prepared only, to compile modules against).
+# release, kasan, lockdep, coverage or headers (configured and prepared only, to compile modules
+# against); BED=qemu builds x86 kernels for qemu instead, release, kasan or kcsan.
 # KERNEL_SRC names a kernel tree or tarball to use instead of the distribution's source of that
 # series; other series still come from the distribution.
 #
@@ -18,6 +19,13 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 jobs=${JOBS:-$(nproc)}
+bed=${BED:-uml}
+
+case $bed in
+uml) arch=um ;;
+qemu) arch=x86_64 ;;
+*) echo "kernel.sh: no bed $bed: uml or qemu" >&2; exit 2 ;;
+esac
 
 say() { echo "kernel.sh: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -154,7 +162,17 @@ series_config() {
 	echo "$here/config/series-$best.config"
 }
 
-fragments() { cat "$here/config/base.config" "$(series_config "$1")" "$here/config/$2.config"; }
+fragments() {
+	local parts=("$here/config/base.config" "$(series_config "$1")" "$here/config/$2.config")
+	[ "$bed" = uml ] || parts+=("$here/config/$bed.config")
+	cat "${parts[@]}"
+}
+
+# What a fragment wants to be set: the last line about an option counts.
+wanted() {
+	awk 'match($0, /CONFIG_[A-Za-z0-9_]+/) && /^(# )?CONFIG_/ { want[substr($0, RSTART, RLENGTH)] = $0 }
+		END { for (w in want) if (want[w] ~ /^CONFIG_/) print want[w] }' "$1"
+}
 
 # Run make in the background and print the object count while it lives.
 make_with_progress() {
@@ -178,7 +196,7 @@ make_with_progress() {
 }
 
 build() {
-	local series=$1 flavour=$2 src out log version key missing
+	local series=$1 flavour=$2 src out log version key missing name
 	[ -f "$here/config/$flavour.config" ] || die "no flavour $flavour"
 	"$here/deps.sh" build
 	src=$(source_tree "$series")
@@ -186,8 +204,10 @@ build() {
 	# A tree given by path has no version in its name, so its path is part of the key.
 	[ "$(dirname "$src")" = "$cache/src" ] || version=own-$(sha256sum <<<"$src" | cut -c1-8)
 	key=$({ fragments "$series" "$flavour"; "${CC:-gcc}" --version | head -n 1; } | sha256sum | cut -c1-12)
-	out=$cache/build/$version-$flavour-$key
-	lock "build-$version-$flavour-$key"
+	name=$version-$flavour-$key
+	[ "$bed" = uml ] || name=$bed-$name
+	out=$cache/build/$name
+	lock "build-$name"
 	if [ -e "$out/.complete" ]; then
 		echo "$out"
 		return
@@ -196,10 +216,10 @@ build() {
 	log=$out/build.log
 	fragments "$series" "$flavour" >"$out/.fragment"
 	say "configuring $series $flavour in $out"
-	local make_args=(-C "$src" ARCH=um "O=$out" "CC=${CC:-gcc}")
+	local make_args=(-C "$src" "ARCH=$arch" "O=$out" "CC=${CC:-gcc}")
 	make "${make_args[@]}" KCONFIG_ALLCONFIG="$out/.fragment" allnoconfig >"$log" 2>&1 ||
 		{ tail -n 15 "$log" >&2; die "configuration failed, full log: $log"; }
-	missing=$(grep '^CONFIG_' "$out/.fragment" | grep -vxFf "$out/.config" || true)
+	missing=$(wanted "$out/.fragment" | grep -vxFf "$out/.config" || true)
 	[ -z "$missing" ] || die "not set after configuration: ${missing//$'\n'/ }"
 	if [ "$flavour" = headers ]; then
 		make_with_progress "$log" "${make_args[@]}" -j "$jobs" modules_prepare
@@ -212,7 +232,7 @@ build() {
 	echo "$out"
 }
 
-[ $# -ge 1 ] || { sed -n '3,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '3,18s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 case $1 in
 series) default_series ;;
 source) source_tree "${2:-$(default_series)}" ;;

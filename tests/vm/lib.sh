@@ -133,33 +133,71 @@ drop_known_leaks() {
 }
 kmemleak_clear() { ! have_kmemleak || echo clear >/sys/kernel/debug/kmemleak; }
 
+# param NAME DEFAULT: the value of a kernel parameter; with commas, a list of words.
+param() {
+	local value
+	value=$(sed -n "s/.*\<$1=\([^ ]*\).*/\1/p" /proc/cmdline)
+	value=${value:-$2}
+	echo "${value//,/ }"
+}
+
 # log_expect REGEX: this run provokes such a line on purpose.
 log_expect() { echo "$1" >>/run/out/log-expected; }
 
 # Without reports that are about the soft RDMA drivers and known:
 # - siw takes the callback lock of its TCP sockets for reading with softirqs enabled
 #   (siw_cm_llp_data_ready and its neighbours), TCP's listener for writing under a lock that
-#   softirqs take: lockdep.
+#   softirqs take: lockdep, in one of several reports, which depends on who came first. Each names
+#   siw's function where it took that lock, or shows the stack of when it was first taken so.
 # - rxe queues a packet for the responder, whose reference on the queue pair goes with the packet,
 #   and then still uses the queue pair (rxe_resp_queue_pkt, or, where it is inlined,
 #   rxe_xmit_packet): KASAN, and two WARNs of rxe_task.c.
-# A report goes from its first line to the end of a call trace, or of the WARN.
+# - a TCP connection to a siw listener that goes away meanwhile has inherited its callbacks and the
+#   pointer to its endpoint, which is gone (siw_cm_llp_error_report, called when TCP forgets the
+#   child): KASAN.
+# or about User Mode Linux:
+# - when its timer's handler runs softirqs and another tick waits by then, enabling interrupts takes
+#   that tick and returns with interrupts off (unblock_signals, the last return of its loop): lockdep's
+#   check in __local_bh_enable_ip. The report ends with the handler, and says that the last to disable
+#   interrupts was um_trace_signals_off, one event after handle_softirqs enabled them.
+# And without data races between others: KCSAN looks at the whole kernel, and the first line of a
+# report tells which two functions it is about.
+# A report goes from its first line to the end of a call trace, of the WARN, or to its last line.
 drop_known_reports() {
 	awk '
+		function event() { return match($0, /\([0-9]+\):/) ? substr($0, RSTART + 1) + 0 : -1 }
 		function flush() {
 			if (block && !known) printf "%s", held
 			held = block = ""
-			known = last = rxe = unsafe = 0
+			known = last = rxe = unsafe = clock = child = bh = tick = on = 0
 		}
 		/\[ cut here \]/ { flush(); block = "warn" }
-		/\] =+$/ { flush(); block = "report" }
+		/\] =+$/ {
+			if (block == "kcsan") { held = held $0 "\n"; flush(); next }
+			flush()
+			block = "report"
+		}
 		!block { print; next }
 		{
 			held = held $0 "\n"
+			if (block == "report" && /BUG: KCSAN: /) {
+				block = "kcsan"
+				known = !/\[(net_smbdirect|smbdr_test)\]/
+			}
+			if (/clock-AF_INET6?[({].* at: siw_(cm|qp)_llp_/) known = 1
 			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
+			if (/-> .clock-AF_INET6?/) clock = NR
+			if (clock && /SOFTIRQ-ON-R at:/) unsafe = NR
 			if (unsafe && /siw_(cm|qp)_llp_/ && NR - unsafe < 15) known = 1
 			if (/BUG: KASAN: .* in rxe_sched_task/ || /WARNING: .*\/rxe_task\.c:/) rxe = 1
 			if (rxe && / rxe_(resp_queue_pkt|xmit_packet)\+/) known = 1
+			if (/BUG: KASAN: slab-use-after-free in siw_cm_llp_error_report/) child = 1
+			if (child && / inet_child_forget\+/) known = 1
+			if (/WARNING: .*kernel\/softirq\.c:.* at __local_bh_enable_ip\+/) bh = 1
+			if (bh && / timer_alarm_handler\+/) tick = 1
+			if (tick && /hardirqs last  enabled at .* handle_softirqs\+/) on = event()
+			if (on && /hardirqs last disabled at .* um_trace_signals_off\+/)
+				known = (event() == on + 1)
 			if (block == "warn") {
 				if (/---\[ end trace/) flush()
 			} else if (/\] Call Trace:/) {

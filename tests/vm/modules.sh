@@ -6,7 +6,8 @@
 #
 # An external build writes its objects next to the sources. So each flavour builds in its own
 # mirror of the checkout, and a checkout of its own path gets its own mirrors: incremental, and
-# objects of two kernels never mix. NET_SMBDIRECT_TESTS=0 leaves the test modules out.
+# objects of two kernels never mix. NET_SMBDIRECT_TESTS=0 leaves the test modules out, FRESH=1 compiles
+# everything anew.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,16 +30,23 @@ for part in Kbuild Kconfig include net smbdirect tests; do
 done
 rsync -rl --checksum --delete \
 	--exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='*.mod' --exclude='*.mod.c' \
-	--exclude='*.a' --exclude='.tmp*' --exclude=modules.order --exclude=Module.symvers \
+	--exclude='*.gcno' --exclude='*.a' --exclude='.tmp*' --exclude=modules.order --exclude=Module.symvers \
 	--exclude=/tests/unit/build --exclude=/tests/fuzz/build --exclude='.*.d' \
 	"${parts[@]}" "$mirror/" >&2
 [ -f "$mirror/Kbuild" ] || { echo "modules.sh: no Kbuild, nothing to build" >&2; exit 1; }
 
-args=(-C "$kernel" ARCH=um "CC=${CC:-gcc}" "M=$mirror" "NET_SMBDIRECT_TESTS=${NET_SMBDIRECT_TESTS:-1}")
+arch=um
+[ "${BED:-uml}" = uml ] || arch=x86_64
+args=(-C "$kernel" "ARCH=$arch" "CC=${CC:-gcc}" "M=$mirror" "NET_SMBDIRECT_TESTS=${NET_SMBDIRECT_TESTS:-1}")
+# Calls can be made to fail where that is tested; the release kernels run what users run.
+case $flavour in kasan | lockdep | kcsan | coverage) args+=(NET_SMBDIRECT_FAULTS=1) ;; esac
+# Our module counts its lines, the test modules do not.
+[ "$flavour" != coverage ] || args+=(NET_SMBDIRECT_COVERAGE=1)
 # A tree that is only prepared has no Module.symvers: compile fully, do not resolve symbols.
 [ -e "$kernel/Module.symvers" ] || args+=(KBUILD_MODPOST_WARN=1)
 # A module that is no longer built must not be found; relinking the others is cheap.
 find "$mirror" -name '*.ko' -delete
+[ "${FRESH:-0}" = 0 ] || find "$mirror" -name '*.o' -delete
 log=$mirror.log
 if ! make "${args[@]}" -j "${JOBS:-$(nproc)}" ${KBUILD_ARGS:+$KBUILD_ARGS} modules >"$log" 2>&1; then
 	echo "modules.sh: build for $series $flavour failed (full log: $log):" >&2

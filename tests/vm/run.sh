@@ -1,27 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Boot a User Mode Linux kernel of the bed and run test groups in it.
+# Boot a kernel of the bed and run test groups in it: User Mode Linux, or with BED=qemu an emulated
+# x86 machine, which is about 15 times slower.
 #
 #   run.sh FLAVOUR GROUP...
 #
-# FLAVOUR: release, kasan, lockdep, or leak: the lockdep kernel with kmemleak at work, which makes
-# everything two to three times slower.
+# FLAVOUR: release, kasan, lockdep, coverage, or leak: the lockdep kernel with kmemleak at work,
+# which makes everything two to three times slower. What coverage counts ends in OUT/gcov. With
+# BED=qemu: release, kasan or kcsan.
 #
 # Environment: SERIES (kernel.sh's default), CPUS (2), MEM (2G release, 3G debug), TIMEOUT (600
 # seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less 60), OUT
 # (output directory, default a fresh one in the cache), APPEND (more kernel parameters), SMB (whose
-# SMB modules the guest has: "ours stock" is our client and the stock server; default stock).
+# SMB modules the guest has: "ours stock" is our client and the stock server; default stock), NET_FD
+# (an open datagram socket, which becomes the guest's network device vec0; release only).
 # The last line is "N passed, N failed[, N skipped]".
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
-[ $# -ge 2 ] || { sed -n '3,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-flavour=$1 kernel=$1
+[ $# -ge 2 ] || { sed -n '3,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+flavour=$1 name=$1 bed=${BED:-uml}
 shift
 append=${APPEND:-}
 case $flavour in
-leak) kernel=lockdep ;;
+leak) name=lockdep ;;
 lockdep) append+=' kmemleak=off' ;;
 esac
 series=${SERIES:-$("$here/kernel.sh" series)}
@@ -35,9 +38,9 @@ for group; do
 done
 
 "$here/deps.sh"
-build=$("$here/kernel.sh" build "$series" "$kernel")
+build=$("$here/kernel.sh" build "$series" "$name")
 if [ -f "$top/Kbuild" ]; then
-	mod=$("$here/modules.sh" "$kernel" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+	mod=$("$here/modules.sh" "$name" "$series") || { echo '0 passed, 1 failed'; exit 1; }
 else
 	mod=$(mktemp -d)	# no module yet: the bed alone can still be tested
 fi
@@ -58,28 +61,47 @@ cp -al "$build/root/lib/modules/$release" "$modroot/" 2>/dev/null ||
 	cp -a "$build/root/lib/modules/$release" "$modroot/"
 rm -f "$modroot/$release"/{build,source} "$modroot/$release"/modules.{dep,alias,symbols,softdep,devname}*
 mkdir -p "$modroot/$release/updates"
-find "$mod" -maxdepth 1 -name '*.ko' -exec cp -t "$modroot/$release/updates" {} +
+# Under the lock of the build: another run of this checkout may be about to link them anew.
+flock "$mod.lock" find "$mod" -maxdepth 1 -name '*.ko' -exec cp -t "$modroot/$release/updates" {} +
 read -r smb_client smb_server <<<"${SMB:-stock stock}"
 if [ "$smb_client$smb_server" != stockstock ]; then
-	smb=$("$top/tools/smb/build.sh" "${kernel}" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+	smb=$("$top/tools/smb/build.sh" "$name" "$series") || { echo '0 passed, 1 failed'; exit 1; }
 	[ "$smb_client" != ours ] || cp "$smb/cifs.ko" "$modroot/$release/updates/"
 	[ "$smb_server" != ours ] || cp "$smb/ksmbd.ko" "$modroot/$release/updates/"
 fi
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
 
-# shellcheck disable=SC2054,SC2206 # words of append; commas belong to the console arguments
-args=("mem=$mem" root=none rootfstype=hostfs hostfs=/ ro "init=$here/init.sh"
-	$append con=null con0=null,fd:1 ssl=null kunit.enable=1 kunit.autorun=1 panic=-1
+# shellcheck disable=SC2206 # words of append
+args=(ro "init=$here/init.sh" $append kunit.enable=1 kunit.autorun=1 panic=-1
 	"smbdr_top=$top" "smbdr_out=$out" "smbdr_mod=$mod" "smbdr_build=$build"
 	"smbdr_src=$(readlink -f "$build/source")"
 	"smbdr_groups=$(IFS=,; echo "$*")" "smbdr_group_timeout=${GROUP_TIMEOUT:-$((timeout > 90 ? timeout - 60 : timeout - 5))}")
-# SMP needs the seccomp mode; before 6.19 there is neither.
-case $series in 6.*) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
+# shellcheck disable=SC2054 # commas belong to the arguments
+if [ "$bed" = qemu ]; then
+	shares=(-virtfs "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap")
+	for dir in "top=$top" "mod=$mod" "build=$build" "src=$(readlink -f "$build/source")"; do
+		shares+=(-virtfs "local,path=${dir#*=},mount_tag=${dir%%=*},security_model=none,readonly=on,multidevs=remap")
+	done
+	shares+=(-virtfs "local,path=$out,mount_tag=out,security_model=none,multidevs=remap")
+	args+=(root=root rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144,cache=loose
+		console=ttyS0)
+	# Watch more often and for longer than the default: emulated, everything is slower but the clock.
+	[ "$flavour" != kcsan ] || args+=(kcsan.skip_watch=2000 kcsan.udelay_task=400 kcsan.udelay_interrupt=100)
+	kernel=(qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mem"
+		-nodefaults -display none -monitor none -serial stdio -no-reboot "${shares[@]}"
+		-kernel "$build/arch/x86/boot/bzImage" -append "${args[*]}")
+else
+	args+=("mem=$mem" root=none rootfstype=hostfs hostfs=/ con=null con0=null,fd:1 ssl=null)
+	[ -z "${NET_FD:-}" ] || args+=("vec0:transport=fd,fd=$NET_FD")
+	# SMP needs the seccomp mode; before 6.19 there is neither.
+	case $series in 6.*) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
+	kernel=("$build/linux" "${args[@]}")
+fi
 
 # One session of its own, so that all of the UML's processes can be killed at once. With SIGKILL
 # only: after SIGTERM a UML runs its exit path in interrupt context, or for ever.
 start=$SECONDS
-setsid "$build/linux" "${args[@]}" </dev/null > >(exec cat >"$out/console") 2>&1 &
+setsid "${kernel[@]}" </dev/null > >(exec cat >"$out/console") 2>&1 &
 pid=$!
 disown	# its end is judged below, the shell need not comment on it
 stop() { kill -KILL -- "-$pid" 2>/dev/null || true; }
