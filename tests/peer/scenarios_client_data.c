@@ -333,7 +333,7 @@ static void talk(const char *options)
 /* The writer has longer than a silent peer would have. */
 static void talks_and_starves(void)
 {
-	talk("write=2500 interval=1000 timeout=1000");
+	talk("write=4500 interval=2000 timeout=2000");
 }
 
 /* No keepalive ends it in time. */
