@@ -498,6 +498,7 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	INIT_LIST_HEAD(&conn->rw_queue);
 	INIT_LIST_HEAD(&conn->rw_posted);
 	INIT_LIST_HEAD(&conn->rw_mrs);
+	INIT_LIST_HEAD(&conn->rw_regions);
 	INIT_LIST_HEAD(&conn->accept_link);
 	INIT_WORK(&conn->work, smbdr_conn_teardown);
 	init_completion(&conn->closed);

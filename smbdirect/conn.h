@@ -249,6 +249,7 @@ enum smbdr_stat {
 	SMBDR_STAT_MR_REGISTERED,	/* memory regions registered for the peer */
 	SMBDR_STAT_MR_INV_LOCAL,	/* of these: invalidated by us */
 	SMBDR_STAT_MR_INV_REMOTE,	/* of these: invalidated by the peer */
+	SMBDR_STAT_RDMA_REQUESTS,	/* work requests of transfers */
 	SMBDR_STAT_RDMA_READS,		/* transfers completed */
 	SMBDR_STAT_RDMA_WRITES,
 	SMBDR_STAT_RDMA_READ_BYTES,

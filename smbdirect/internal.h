@@ -240,6 +240,8 @@ struct smbdr_ns {
  * @rw_posted: struct smbdr_rw that only wait for completions
  * @rw_mrs: idle regions for iWARP reads
  * @rw_nr_mrs: their number, idle or not
+ * @rw_regions: idle regions for other transfers
+ * @rw_nr_regions: their number, idle or not
  * @rw_wrs: work requests of transfers in the send queue
  * @rw_reads: reads among them
  * @owner_lock: held for reading during an upcall
@@ -336,6 +338,8 @@ struct smbdr_conn {
 	struct list_head rw_posted;
 	struct list_head rw_mrs;
 	u32 rw_nr_mrs;
+	struct list_head rw_regions;
+	u32 rw_nr_regions;
 	u32 rw_wrs;
 	u32 rw_reads;
 

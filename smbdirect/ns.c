@@ -40,6 +40,7 @@ const char * const smbdr_stat_names[SMBDR_STAT_MAX] = {
 	[SMBDR_STAT_MR_REGISTERED]	= "MrRegistered",
 	[SMBDR_STAT_MR_INV_LOCAL]	= "MrInvLocal",
 	[SMBDR_STAT_MR_INV_REMOTE]	= "MrInvRemote",
+	[SMBDR_STAT_RDMA_REQUESTS]	= "RdmaRequests",
 	[SMBDR_STAT_RDMA_READS]		= "RdmaReads",
 	[SMBDR_STAT_RDMA_WRITES]	= "RdmaWrites",
 	[SMBDR_STAT_RDMA_READ_BYTES]	= "RdmaReadBytes",

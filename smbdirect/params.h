@@ -129,6 +129,8 @@ struct smbdr_sizing {
 #define SMBDR_RW_SLOTS		32
 /* Regions for iWARP reads in flight. */
 #define SMBDR_RW_SINKS		16
+/* Regions for other transfers: 8 MiB where a region is 256 pages. */
+#define SMBDR_RW_REGIONS	8
 /* Memory regions for the peer: more than three times 8 MiB where a region is 256 pages. */
 #define SMBDR_MAX_MRS		28
 /* No region is larger: 2 MiB are few enough keys, and the page lists stay small. */

@@ -18,9 +18,18 @@
  * progress with what little there is, and is never waited for by another one
  * for longer than its turn.
  *
+ * Memory in many pieces costs many requests: on a device with six entries in
+ * each, 43 for 1 MiB. So the caller of a transfer that does not fit into one chain prepares
+ * regions for it, for our own device only, as long as some are idle. A region makes
+ * one request of as much memory as it holds. What is left goes without.
+ *
  * iWARP reads are different: the peer's device writes to us, by a key of
- * ours. So each goes into a memory region of its own that is
- * registered before and invalidated behind it, which completes it.
+ * ours. So each goes into a region of its own.
+ *
+ * Regions are registered by a request before the first that uses them, and
+ * invalidated behind the last, which completes the transfer: the keys are worth nothing any more
+ * when the memory is the caller's again, even on a device that does not ask
+ * what a peer may do with them.
  *
  * Locking: everything is under conn->lock. The caller's part, up to queueing,
  * holds conn->rdma_sem for reading. A transfer ends in a completion, or, after any
@@ -55,6 +64,8 @@ struct smbdr_rw_range {
  * @sg_off: bytes of it that are done
  * @total: bytes
  * @left: bytes that are not posted yet
+ * @mrs: prepared regions with the memory from @sg on
+ * @mr_left: bytes of the first one that are not posted yet, 0 if it is not registered
  * @pending: chains that are posted
  * @err: why it failed, if that is known
  * @done: to be called at the end
@@ -72,6 +83,8 @@ struct smbdr_rw {
 	u32 sg_off;
 	u32 total;
 	u32 left;
+	struct list_head mrs;
+	u32 mr_left;
 	u32 pending;
 	int err;
 	void (*done)(void *arg, int err);
@@ -90,7 +103,7 @@ struct smbdr_rw {
  * @rw: transfer that it is a part of
  * @wrs: work requests, for the count in conn->rw_wrs
  * @reads: reads among them, for the count in conn->rw_reads
- * @mr: region that an iWARP read goes into
+ * @mrs: regions whose last request is in it
  * @seq: conn->sq_posted at the time
  */
 struct smbdr_rw_slot {
@@ -100,17 +113,19 @@ struct smbdr_rw_slot {
 	struct smbdr_rw *rw;
 	u32 wrs;
 	u32 reads;
-	struct smbdr_mr *mr;
+	struct list_head mrs;
 	u64 seq;
 };
 
 /**
  * struct smbdr_rw_area - what transfers need, made for the first one
- * @wr: a chain in the making
- * @sge: its entries
+ * @first: a chain in the making
+ * @wr: its transfers
+ * @sge: their entries
  * @slots: all chains
  */
 struct smbdr_rw_area {
+	struct ib_send_wr *first;
 	struct ib_rdma_wr wr[SMBDR_RW_CHAIN];
 	struct ib_sge sge[SMBDR_RW_CHAIN][SMBDR_SEND_SGE];
 	struct smbdr_rw_slot slots[SMBDR_RW_SLOTS];
@@ -144,6 +159,12 @@ static void smbdr_rw_count(struct smbdr_conn *conn, const struct smbdr_rw *rw)
 		       rw->total);
 }
 
+/* Does the peer's device write by a key of ours? */
+static bool smbdr_rw_is_sink(const struct smbdr_conn *conn, enum smbdr_kern_dir dir)
+{
+	return conn->iwarp && dir == SMBDR_KERN_RDMA_READ;
+}
+
 /* A chain is through: its transfer too? conn->lock held. */
 static struct smbdr_rw *smbdr_rw_slot_done(struct smbdr_conn *conn, struct smbdr_rw_slot *slot)
 {
@@ -151,9 +172,8 @@ static struct smbdr_rw *smbdr_rw_slot_done(struct smbdr_conn *conn, struct smbdr
 
 	conn->rw_wrs -= slot->wrs;
 	conn->rw_reads -= slot->reads;
-	if (slot->mr)
-		list_add(&slot->mr->list, &conn->rw_mrs);
-	slot->mr = NULL;
+	list_splice_init(&slot->mrs, smbdr_rw_is_sink(conn, rw->dir) ? &conn->rw_mrs :
+			 &conn->rw_regions);
 	slot->rw = NULL;
 	list_add(&slot->list, &conn->rw_free);
 	if (--rw->pending || rw->left)
@@ -185,6 +205,25 @@ static void smbdr_rw_go_on(struct smbdr_conn *conn, struct smbdr_rw_slot *slot)
 		smbdr_rw_end(conn, rw, 0);
 }
 
+/* Requests that invalidate its regions, or NULL. There is room: each was used by one. */
+static struct ib_send_wr *smbdr_rw_invalidations(struct smbdr_rw_slot *slot)
+{
+	struct ib_send_wr *next = NULL;
+	struct smbdr_mr *mr;
+
+	list_for_each_entry_reverse(mr, &slot->mrs, list) {
+		memset(&mr->inv, 0, sizeof(mr->inv));
+		mr->inv.opcode = IB_WR_LOCAL_INV;
+		mr->inv.wr_cqe = &slot->inv_cqe;
+		mr->inv.ex.invalidate_rkey = mr->mr->rkey;
+		/* The last one tells of all. */
+		mr->inv.send_flags = next ? 0 : IB_SEND_SIGNALED;
+		mr->inv.next = next;
+		next = &mr->inv;
+	}
+	return next;
+}
+
 static void smbdr_wc_rw_inv(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_rw_slot *slot = container_of(wc->wr_cqe, struct smbdr_rw_slot, inv_cqe);
@@ -204,7 +243,7 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_rw_slot *slot = container_of(wc->wr_cqe, struct smbdr_rw_slot, cqe);
 	struct smbdr_conn *conn = cq->cq_context;
-	struct ib_send_wr inv = {};
+	struct ib_send_wr *inv;
 
 	smbdr_fault_wc(rw_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
@@ -213,17 +252,14 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 	}
 	spin_lock_bh(&conn->lock);
 	smbdr_sq_retire(conn, slot->seq);
-	if (!slot->mr) {
+	inv = smbdr_rw_invalidations(slot);
+	if (!inv) {
 		smbdr_rw_go_on(conn, slot);
 		return;
 	}
-	/* The peer could go on writing by the key: only now the data is final. */
-	inv.opcode = IB_WR_LOCAL_INV;
-	inv.wr_cqe = &slot->inv_cqe;
-	inv.send_flags = IB_SEND_SIGNALED;
-	inv.ex.invalidate_rkey = slot->mr->mr->rkey;
+	/* The peer could go on writing by a key: only then the data is final. */
 	if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
-	    (smbdr_fault(post_rw_inv) ?: ib_post_send(conn->qp, &inv, NULL)))
+	    (smbdr_fault(post_rw_inv) ?: ib_post_send(conn->qp, inv, NULL)))
 		smbdr_qp_flushed(conn);
 	spin_unlock_bh(&conn->lock);
 }
@@ -267,12 +303,39 @@ static void smbdr_rw_remote(const struct smbdr_rw *rw, struct ib_rdma_wr *wr)
 	wr->wr.opcode = rw->dir == SMBDR_KERN_RDMA_READ ? IB_WR_RDMA_READ : IB_WR_RDMA_WRITE;
 }
 
+static u32 smbdr_rw_max_sge(const struct smbdr_conn *conn, enum smbdr_kern_dir dir)
+{
+	return dir == SMBDR_KERN_RDMA_READ ? conn->sizing.max_read_sge : conn->sizing.max_send_sge;
+}
+
+/* Add to the chain that *@tail is the end of. */
+static void smbdr_rw_link(struct ib_send_wr ***tail, struct ib_send_wr *wr)
+{
+	**tail = wr;
+	*tail = &wr->next;
+}
+
+/* One work request with as much as is left in a region. */
+static void smbdr_rw_build_region(struct smbdr_rw *rw, struct smbdr_rw_slot *slot,
+				  struct smbdr_mr *mr, struct ib_rdma_wr *wr, struct ib_sge *sge)
+{
+	smbdr_rw_remote(rw, wr);
+	sge->addr = mr->mr->iova + mr->mr->length - rw->mr_left;
+	sge->length = min(smbdr_rw_room(rw), rw->mr_left);
+	sge->lkey = mr->mr->lkey;
+	wr->wr.sg_list = sge;
+	wr->wr.num_sge = 1;
+	smbdr_rw_advance(rw, sge->length);
+	rw->mr_left -= sge->length;
+	if (!rw->mr_left)
+		list_move(&mr->list, &slot->mrs);
+}
+
 /* One work request with as much as fits into its entries. */
 static void smbdr_rw_build(struct smbdr_conn *conn, struct smbdr_rw *rw, struct ib_rdma_wr *wr,
 			   struct ib_sge *sge)
 {
-	u32 max = rw->dir == SMBDR_KERN_RDMA_READ ? conn->sizing.max_read_sge :
-						    conn->sizing.max_send_sge;
+	u32 max = smbdr_rw_max_sge(conn, rw->dir);
 	u32 room = smbdr_rw_room(rw), off = rw->sg_off, len = 0, nr = 0;
 	struct scatterlist *sg = rw->sg;
 
@@ -302,25 +365,37 @@ static void smbdr_rw_build(struct smbdr_conn *conn, struct smbdr_rw *rw, struct 
 	smbdr_rw_advance(rw, len);
 }
 
-/* A chain of plain requests into conn->rw_area. Returns how many. */
+/* A chain of requests into conn->rw_area. Returns the number of transfers in it. */
 static u32 smbdr_rw_chain(struct smbdr_conn *conn, struct smbdr_rw *rw,
 			  struct smbdr_rw_slot *slot)
 {
 	struct smbdr_rw_area *area = conn->rw_area;
-	u32 max = min_t(u32, SMBDR_RW_CHAIN, conn->sizing.rw_wrs - conn->rw_wrs);
-	u32 n;
+	struct ib_send_wr **tail = &area->first;
+	u32 max = SMBDR_RW_CHAIN, n;
 
 	if (rw->dir == SMBDR_KERN_RDMA_READ)
 		max = min(max, conn->depths.initiator_depth - conn->rw_reads);
+	slot->wrs = 0;
 	for (n = 0; n < max && rw->left; n++) {
-		smbdr_rw_build(conn, rw, &area->wr[n], area->sge[n]);
+		struct smbdr_mr *mr = list_first_entry_or_null(&rw->mrs, struct smbdr_mr, list);
+		bool begin = mr && !rw->mr_left;
+
+		if (conn->rw_wrs + slot->wrs + 1 + begin > conn->sizing.rw_wrs)
+			break;
+		slot->wrs += 1 + begin;
+		if (begin) {
+			smbdr_rw_link(&tail, &mr->reg.wr);
+			rw->mr_left = mr->mr->length;
+		}
+		if (mr)
+			smbdr_rw_build_region(rw, slot, mr, &area->wr[n], area->sge[n]);
+		else
+			smbdr_rw_build(conn, rw, &area->wr[n], area->sge[n]);
 		area->wr[n].wr.wr_cqe = &slot->cqe;
-		if (n)
-			area->wr[n - 1].wr.next = &area->wr[n].wr;
+		smbdr_rw_link(&tail, &area->wr[n].wr);
 	}
 	if (n)
 		area->wr[n - 1].wr.send_flags = IB_SEND_SIGNALED;
-	slot->wrs = n;
 	slot->reads = rw->dir == SMBDR_KERN_RDMA_READ ? n : 0;
 	return n;
 }
@@ -368,9 +443,9 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	wr->wr.wr_cqe = &slot->cqe;
 	wr->wr.send_flags = IB_SEND_SIGNALED;
 	mr->reg.wr.next = &wr->wr;
+	conn->rw_area->first = &mr->reg.wr;
 	smbdr_rw_advance(rw, sge->length);
-	list_del_init(&mr->list);
-	slot->mr = mr;
+	list_move(&mr->list, &slot->mrs);
 	slot->wrs = 2;
 	slot->reads = 1;
 	return 1;
@@ -379,28 +454,25 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 /* Post what there is room for, at most a chain. 1 if something was, 0 if not, or an errno. */
 static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct smbdr_rw_slot *slot)
 {
-	struct ib_send_wr *first = &conn->rw_area->wr[0].wr;
 	int ret;
 
-	slot->mr = NULL;
-	if (conn->iwarp && rw->dir == SMBDR_KERN_RDMA_READ)
+	if (smbdr_rw_is_sink(conn, rw->dir))
 		ret = smbdr_rw_sink(conn, rw, slot);
 	else
 		ret = smbdr_rw_chain(conn, rw, slot);
 	if (ret <= 0)
 		return ret;
-	if (slot->mr)
-		first = &slot->mr->reg.wr;
 	list_del(&slot->list);
 	slot->rw = rw;
 	slot->seq = ++conn->sq_posted;
 	conn->rw_wrs += slot->wrs;
+	smbdr_stat_add(conn->ns, SMBDR_STAT_RDMA_REQUESTS, slot->wrs);
 	conn->rw_reads += slot->reads;
 	rw->pending++;
 	if (!rw->left)
 		list_move_tail(&rw->list, &conn->rw_posted);
 	/* If a part of the chain was posted, the teardown waits for that. */
-	if (smbdr_fault(post_rw) ?: ib_post_send(conn->qp, first, NULL))
+	if (smbdr_fault(post_rw) ?: ib_post_send(conn->qp, conn->rw_area->first, NULL))
 		smbdr_qp_flushed(conn);
 	return 1;
 }
@@ -471,6 +543,7 @@ static struct smbdr_rw *smbdr_rw_alloc(const struct smbdr_kern_rdma *req, u32 le
 		kvfree(rw);
 		return ERR_PTR(-EINVAL);
 	}
+	INIT_LIST_HEAD(&rw->mrs);
 	rw->dir = req->dir;
 	rw->total = len;
 	rw->left = len;
@@ -504,7 +577,6 @@ static int smbdr_rw_add_sink(struct smbdr_conn *conn)
 /* Slots, and regions for iWARP reads: made once they are needed. conn->rdma_sem held. */
 static int smbdr_rw_prepare(struct smbdr_conn *conn, enum smbdr_kern_dir dir)
 {
-	bool sink = conn->iwarp && dir == SMBDR_KERN_RDMA_READ;
 	struct smbdr_rw_area *area;
 	u32 i;
 
@@ -517,6 +589,7 @@ static int smbdr_rw_prepare(struct smbdr_conn *conn, enum smbdr_kern_dir dir)
 			for (i = 0; i < SMBDR_RW_SLOTS; i++) {
 				area->slots[i].cqe.done = smbdr_wc_rw;
 				area->slots[i].inv_cqe.done = smbdr_wc_rw_inv;
+				INIT_LIST_HEAD(&area->slots[i].mrs);
 				list_add_tail(&area->slots[i].list, &conn->rw_free);
 			}
 			WRITE_ONCE(conn->rw_area, area);
@@ -526,7 +599,80 @@ static int smbdr_rw_prepare(struct smbdr_conn *conn, enum smbdr_kern_dir dir)
 		kvfree(area);
 	}
 
-	return sink ? smbdr_rw_add_sink(conn) : 0;
+	return smbdr_rw_is_sink(conn, dir) ? smbdr_rw_add_sink(conn) : 0;
+}
+
+static struct smbdr_mr *smbdr_rw_take_region(struct smbdr_conn *conn)
+{
+	struct smbdr_mr *mr;
+	bool make;
+
+	spin_lock_bh(&conn->lock);
+	mr = list_first_entry_or_null(&conn->rw_regions, struct smbdr_mr, list);
+	if (mr)
+		list_del_init(&mr->list);
+	make = !mr && conn->rw_nr_regions < SMBDR_RW_REGIONS;
+	conn->rw_nr_regions += make;
+	spin_unlock_bh(&conn->lock);
+	if (!make)
+		return mr;
+	mr = smbdr_mr_create(conn);
+	if (!mr) {
+		spin_lock_bh(&conn->lock);
+		conn->rw_nr_regions--;
+		spin_unlock_bh(&conn->lock);
+	}
+	return mr;
+}
+
+/*
+ * Pieces that one region can hold, because they meet at borders of pages, of @nents. *@runs is how
+ * many entries of a work request they would take.
+ */
+static u32 smbdr_rw_pieces(struct scatterlist *sg, u32 nents, u32 *runs)
+{
+	u64 end = 0;
+	u32 n = 0;
+
+	*runs = 0;
+	for (; n < nents; n++, sg = sg_next(sg)) {
+		u64 addr = sg_dma_address(sg);
+
+		if (n && !(PAGE_ALIGNED(end) && PAGE_ALIGNED(addr)))
+			break;
+		if (!n || addr != end)
+			++*runs;
+		end = addr + sg_dma_len(sg);
+	}
+	return n;
+}
+
+/* Regions for as much as can be had, if that is more than a chain. conn->rdma_sem held. */
+static void smbdr_rw_prepare_regions(struct smbdr_conn *conn, struct smbdr_rw *rw)
+{
+	u32 max = SMBDR_RW_CHAIN * smbdr_rw_max_sge(conn, rw->dir), left = rw->sgl.nents;
+	struct scatterlist *sg = rw->sgl.sg;
+	u32 off = 0, runs;
+
+	while (left > max) {
+		u32 nents = smbdr_rw_pieces(sg, left, &runs);
+		struct smbdr_mr *mr = runs > max ? smbdr_rw_take_region(conn) : NULL;
+		int n;
+
+		if (!mr)
+			return;
+		/* Only a read writes, but a right to read there is not. */
+		n = smbdr_mr_map(mr, sg, nents, &off, IB_ACCESS_LOCAL_WRITE);
+		if (n < 0) {
+			spin_lock_bh(&conn->lock);
+			list_add(&mr->list, &conn->rw_regions);
+			spin_unlock_bh(&conn->lock);
+			return;
+		}
+		list_add_tail(&mr->list, &rw->mrs);
+		for (left -= n; n; n--)
+			sg = sg_next(sg);
+	}
 }
 
 /**
@@ -570,12 +716,16 @@ int smbdr_rw_submit(struct smbdr_conn *conn, const struct smbdr_kern_rdma *req)
 		goto unlock;
 	}
 	rw->sg = rw->sgl.sg;
+	if (!smbdr_rw_is_sink(conn, req->dir))
+		smbdr_rw_prepare_regions(conn, rw);
 
 	spin_lock_bh(&conn->lock);
 	ret = smbdr_conn_may_rdma(conn);
 	if (!ret) {
 		list_add_tail(&rw->list, &conn->rw_queue);
 		smbdr_rw_pump(conn);
+	} else {
+		list_splice(&rw->mrs, &conn->rw_regions);
 	}
 	spin_unlock_bh(&conn->lock);
 	if (ret)
@@ -615,6 +765,7 @@ void smbdr_rw_release(struct smbdr_conn *conn)
 	}
 	INIT_LIST_HEAD(&conn->rw_free);
 	INIT_LIST_HEAD(&conn->rw_mrs);
+	INIT_LIST_HEAD(&conn->rw_regions);
 	kvfree(conn->rw_area);
 	conn->rw_area = NULL;
 }

@@ -41,7 +41,7 @@ def listed(name, default):
 
 
 BEDS = listed("BEDS", "siw,rxe")
-CONTENDERS = listed("CONTENDERS", "ours,intree,verbs,tcp,ours1364,intree8192,verbs1m")
+CONTENDERS = listed("CONTENDERS", "ours,intree,verbs,tcp,ours1364,verbs1364,intree8192,verbs1m")
 STREAMS = [f"{way}-{size}" for way in ("oneway", "twoway") for size in ("1k", "64k", "1m")]
 TALKS = ["pingpong-64", "pingpong-4k", "pipelined-4k"]
 RDMA = [f"{way}-{size}-{depth}" for way in ("read", "write") for size in ("64k", "1m", "8m")
@@ -71,10 +71,13 @@ def metrics_of(workload):
 GOALS = [
     ("rate", "oneway-1m", "ours", "intree", 3.0),
     ("rate", "oneway-1m", "ours1364", "intree", 1.3),
+    ("rate", "oneway-1m", "verbs", "intree", None),
+    ("rate", "oneway-1m", "verbs1364", "intree", None),
     ("rate", "oneway-1m", "ours", "intree8192", None),
     ("frames", "pipelined-4k", "ours", "intree", 2.0),
     ("frames", "pipelined-4k", "ours", "intree8192", None),
     ("median", "pingpong-64", "ours", "intree", 0.8),
+    ("median", "pingpong-64", "verbs", "intree", None),
     ("p99", "pingpong-64", "ours", "intree", 1.0),
     ("rate", "write-1m-8", "ours", "verbs", 0.95),
     ("rate", "read-1m-8", "ours", "verbs", 0.95),

@@ -33,6 +33,7 @@ static const struct bench_contender bench_contenders[] = {
 #endif
 	{ .name = "tcp", .t = &bench_sock, .proto = IPPROTO_TCP },
 	{ .name = "verbs", .t = &bench_verbs, .recv = 8192 },
+	{ .name = "verbs1364", .t = &bench_verbs, .recv = 1364 },
 	{ .name = "verbs1m", .t = &bench_verbs, .recv = SZ_1M },
 };
 

@@ -280,10 +280,70 @@ static void rdma_counts_exact(struct kunit *test)
 	st_pair_close(&p);
 }
 
+#define RDMA_PAGES	(SZ_1M / PAGE_SIZE)
+
+/* Pages in reverse order, of which no two are one piece for a device. */
+static struct page *rdma_reverse(struct bio_vec *bv)
+{
+	struct page *pages = alloc_pages(GFP_KERNEL, get_order(SZ_1M));
+	u32 i;
+
+	for (i = 0; pages && i < RDMA_PAGES; i++) {
+		bvec_set_page(&bv[i], pages + RDMA_PAGES - 1 - i, PAGE_SIZE, 0);
+		memset(page_address(bv[i].bv_page), i + 1, PAGE_SIZE);
+	}
+	return pages;
+}
+
+/* A MiB in 256 pieces is not 256 pieces of work, nor as many as fill requests of six or eight. */
+static void rdma_requests_few(struct kunit *test)
+{
+	struct bio_vec *bv = kunit_kcalloc(test, RDMA_PAGES, sizeof(*bv), GFP_KERNEL);
+	struct page *pages = bv ? rdma_reverse(bv) : NULL;
+	const struct smbdr_kern_desc *descs;
+	struct smbdr_kern_mr *mr;
+	struct st_mem owner;
+	struct st_pair p;
+	u32 nr, i, read;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, st_pair_and_mem(&p, &owner, SZ_1M), 0);
+	for (read = 0; read < 2; read++) {
+		u64 before = st_counter("RdmaRequests");
+		struct iov_iter iter;
+
+		mr = st_register(p.c, &owner, read ? SMBDR_KERN_REMOTE_READ :
+				 SMBDR_KERN_REMOTE_WRITE);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
+		descs = smbdr_kern_mr_descs(mr, &nr);
+		if (read)
+			st_mem_fill(&owner, 1);
+		KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
+		iov_iter_bvec(&iter, read ? ITER_DEST : ITER_SOURCE, bv, RDMA_PAGES, SZ_1M);
+		KUNIT_EXPECT_EQ(test, read ? smbdr_kern_rdma_read(p.s, &iter, descs, nr, 0) :
+				smbdr_kern_rdma_write(p.s, &iter, descs, nr, 0), 0);
+		/* One to register a region, one to move the data. */
+		KUNIT_EXPECT_NE(test, before, U64_MAX);
+		KUNIT_EXPECT_EQ(test, st_counter("RdmaRequests") - before, 2);
+		KUNIT_EXPECT_EQ(test, st_tell(p.s, p.c), 0);
+		smbdr_kern_mr_deregister(mr);
+		for (i = 0; i < RDMA_PAGES; i++)
+			KUNIT_EXPECT_EQ_MSG(test, memcmp(owner.base + i * PAGE_SIZE,
+							 page_address(bv[i].bv_page), PAGE_SIZE),
+					    0, "page %u, read %u", i, read);
+	}
+	__free_pages(pages, get_order(SZ_1M));
+	st_mem_free(&owner);
+	st_pair_close(&p);
+}
+
 /* ----- many at once ----- */
 
-#define RDMA_ASYNC	64
-#define RDMA_ASYNC_LEN	20000
+#define RDMA_ASYNC		64
+#define RDMA_ASYNC_LEN		20000
+/* In more pieces than a chain of requests takes; more of them than there are regions. */
+#define RDMA_ASYNC_LARGE	24
+#define RDMA_ASYNC_LARGE_LEN	270001
 
 struct rdma_async {
 	struct st_mem mem;
@@ -320,11 +380,11 @@ static bool rdma_async_wait(struct kunit *test, struct st_pair *p)
 	return false;
 }
 
-/* 64 transfers begun at once, each to its part of one buffer; each is done once. */
-static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir)
+/* @count transfers begun at once, each to its part of one buffer; each is done once. */
+static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir, u32 count, u32 len)
 {
 	bool read = dir == SMBDR_KERN_RDMA_READ;
-	struct rdma_async *a = kcalloc(RDMA_ASYNC, sizeof(*a), GFP_KERNEL);
+	struct rdma_async *a = kcalloc(count, sizeof(*a), GFP_KERNEL);
 	const struct smbdr_kern_desc *descs;
 	struct smbdr_kern_mr *mr;
 	struct st_mem owner;
@@ -333,22 +393,20 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir)
 
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	init_completion(&rdma_async_all);
-	atomic_set(&rdma_async_left, RDMA_ASYNC);
+	atomic_set(&rdma_async_left, count);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
-	KUNIT_ASSERT_EQ(test, st_mem_alloc(&owner, ST_MEM_VMALLOC, 33,
-					   RDMA_ASYNC * RDMA_ASYNC_LEN), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(&owner, ST_MEM_VMALLOC, 33, count * len), 0);
 	st_mem_fill(&owner, 1);
 	mr = st_register(p.c, &owner, read ? SMBDR_KERN_REMOTE_READ : SMBDR_KERN_REMOTE_WRITE);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
 	descs = smbdr_kern_mr_descs(mr, &nr);
 	KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
-	for (i = 0; i < RDMA_ASYNC; i++) {
-		int ret = st_mem_alloc(&a[i].mem, i % ST_MEM_KINDS, i * 64 % PAGE_SIZE,
-				       RDMA_ASYNC_LEN);
+	for (i = 0; i < count; i++) {
+		int ret = st_mem_alloc(&a[i].mem, i % ST_MEM_KINDS, i * 64 % PAGE_SIZE, len);
 
 		if (!ret) {
 			st_mem_fill(&a[i].mem, 100 + i);
-			ret = st_submit(p.s, &a[i].mem, dir, descs, nr, (u64)i * RDMA_ASYNC_LEN,
+			ret = st_submit(p.s, &a[i].mem, dir, descs, nr, (u64)i * len,
 					rdma_async_done, &a[i]);
 		}
 		KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%u", i);
@@ -362,8 +420,8 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir)
 	smbdr_kern_mr_deregister(mr);
 	st_pair_close(&p);
 	/* Late enough to see a second call. */
-	for (i = 0; i < RDMA_ASYNC; i++) {
-		u8 *at = owner.base + owner.off + i * RDMA_ASYNC_LEN;
+	for (i = 0; i < count; i++) {
+		u8 *at = owner.base + owner.off + i * len;
 
 		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&a[i].calls), 1, "%u", i);
 		KUNIT_EXPECT_EQ_MSG(test, a[i].err, 0, "%u", i);
@@ -371,8 +429,8 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir)
 			st_mem_free(&a[i].mem);
 			continue;
 		}
-		KUNIT_EXPECT_EQ_MSG(test, memcmp(at, a[i].mem.base + a[i].mem.off, RDMA_ASYNC_LEN),
-				    0, "%u", i);
+		KUNIT_EXPECT_EQ_MSG(test, memcmp(at, a[i].mem.base + a[i].mem.off, len), 0, "%u",
+				    i);
 		KUNIT_EXPECT_TRUE_MSG(test, read || st_mem_same(&a[i].mem, 100 + i), "%u", i);
 		KUNIT_EXPECT_TRUE_MSG(test, st_mem_intact(&a[i].mem), "%u", i);
 		st_mem_free(&a[i].mem);
@@ -385,12 +443,22 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir)
 
 static void rdma_async_write(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE);
+	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC, RDMA_ASYNC_LEN);
 }
 
 static void rdma_async_read(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_READ);
+	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC, RDMA_ASYNC_LEN);
+}
+
+static void rdma_async_write_large(struct kunit *test)
+{
+	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN);
+}
+
+static void rdma_async_read_large(struct kunit *test)
+{
+	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN);
 }
 
 /* ----- the snapshot ----- */
@@ -434,8 +502,11 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(rdma_default_limit),
 	KUNIT_CASE_PARAM(rdma_negotiated, rdma_bounds_gen_params),
 	KUNIT_CASE(rdma_counts_exact),
+	KUNIT_CASE(rdma_requests_few),
 	KUNIT_CASE(rdma_async_write),
 	KUNIT_CASE(rdma_async_read),
+	KUNIT_CASE(rdma_async_write_large),
+	KUNIT_CASE(rdma_async_read_large),
 	KUNIT_CASE(rdma_info),
 	{}
 };

@@ -24,10 +24,10 @@ conns=$(param smbdr_bench_conns 1000)
 # What a contender has no part in: no RDMA over TCP, and what costs much and tells little.
 applies() {
 	case $1:$2 in
-	tcp:read-* | tcp:write-* | verbs1m:read-* | verbs1m:write-*) return 1 ;;
+	tcp:read-* | tcp:write-*) return 1 ;;
 	ours1364:read-* | ours1364:write-* | intree8192:read-* | intree8192:write-*) return 1 ;;
-	ours1364:connects | intree8192:connects | verbs1m:connects) return 1 ;;
-	ours1364:memory | intree8192:memory | verbs1m:memory) return 1 ;;
+	ours1364:connects | ours1364:memory | intree8192:connects | intree8192:memory) return 1 ;;
+	verbs1*:read-* | verbs1*:write-* | verbs1*:connects | verbs1*:memory) return 1 ;;
 	esac
 }
 
