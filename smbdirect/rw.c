@@ -27,9 +27,9 @@
  * ours. So each goes into a region of its own.
  *
  * Regions are registered by a request before the first that uses them, and
- * invalidated behind the last, which completes the transfer: the keys are worth nothing any more
- * when the memory is the caller's again, even on a device that does not ask
- * what a peer may do with them.
+ * invalidated behind the last, for an iWARP read by the same request. Only then
+ * the transfer is complete: the keys are worth nothing any more when the memory is the
+ * caller's again, even on a device that does not ask what a peer may do with them.
  *
  * Locking: everything is under conn->lock. The caller's part, up to queueing,
  * holds conn->rdma_sem for reading. A transfer ends in a completion, or, after any
@@ -252,12 +252,12 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 	}
 	spin_lock_bh(&conn->lock);
 	smbdr_sq_retire(conn, slot->seq);
-	inv = smbdr_rw_invalidations(slot);
+	/* The request of an iWARP read has done that itself. */
+	inv = smbdr_rw_is_sink(conn, slot->rw->dir) ? NULL : smbdr_rw_invalidations(slot);
 	if (!inv) {
 		smbdr_rw_go_on(conn, slot);
 		return;
 	}
-	/* The peer could go on writing by a key: only then the data is final. */
 	if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
 	    (smbdr_fault(post_rw_inv) ?: ib_post_send(conn->qp, inv, NULL)))
 		smbdr_qp_flushed(conn);
@@ -438,6 +438,9 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	sge->lkey = mr->mr->lkey;
 
 	smbdr_rw_remote(rw, wr);
+	/* The peer could go on writing by the key: when this completes, no more. */
+	wr->wr.opcode = IB_WR_RDMA_READ_WITH_INV;
+	wr->wr.ex.invalidate_rkey = mr->mr->rkey;
 	wr->wr.sg_list = sge;
 	wr->wr.num_sge = 1;
 	wr->wr.wr_cqe = &slot->cqe;

@@ -76,12 +76,14 @@ static void stress_dereg_after(struct kunit *test)
 }
 
 #define STRESS_RXE_MTU	1024	/* bytes: on a network device with 1500, as in the bed */
+#define STRESS_SIW_SEG	SZ_64K	/* at most as much is in one buffer of TCP */
+#define STRESS_RACE_LEN	SZ_256K
 
 struct stress_race {
 	struct stress *s;
 	struct smbdr_kern_mr *mr;
 	struct smbdr_kern_desc desc;
-	bool rxe;
+	u32 late;
 	int writes;
 };
 
@@ -100,10 +102,10 @@ static int stress_race_writer(struct st_thread *t)
 }
 
 /*
- * Once deregistering has returned, not a byte changes any more. The responder
- * of rxe looks at the state of a region before it copies a packet and does not
- * hold it while it does, so there the one packet that was being copied may
- * still land; more than one may not.
+ * Once deregistering has returned, not a byte changes any more. But rxe and siw
+ * look at the state of a region before they copy what has arrived, and do not
+ * hold it while they do. So the one piece that was being copied may still land, a
+ * packet of rxe's or a buffer of TCP's; more than one may not.
  */
 static int stress_race_dereg(struct st_thread *t)
 {
@@ -121,7 +123,7 @@ static int stress_race_dereg(struct st_thread *t)
 		return 0;
 	while (end[-1] == 0x5a)
 		end--;
-	return r->rxe && end - first <= STRESS_RXE_MTU ? 0 : -EILSEQ;
+	return end - first <= r->late ? 0 : -EILSEQ;
 }
 
 /* The peer writes and writes, one thread deregisters, another one ends the connection. */
@@ -136,10 +138,15 @@ static void stress_dereg_race(struct kunit *test)
 		unsigned long end = jiffies + 5 * HZ;
 
 		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
+		/* Far more than may be late. */
+		st_mem_free(&s.mem);
+		st_mem_free(&s.local);
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.mem, ST_MEM_VMALLOC, 100, STRESS_RACE_LEN), 0);
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.local, ST_MEM_VMALLOC, 0, STRESS_RACE_LEN), 0);
 		r = (struct stress_race){ .s = &s };
 		r.mr = stress_register(test, &s, SMBDR_KERN_RDMA_WRITE, &r.desc);
 		KUNIT_ASSERT_NOT_NULL(test, r.mr);
-		r.rxe = stress_on_rxe(s.p.c);
+		r.late = stress_on_rxe(s.p.c) ? STRESS_RXE_MTU : STRESS_SIW_SEG;
 		writer = st_run("writer", stress_race_writer, &r);
 		while (!READ_ONCE(r.writes) && time_before(jiffies, end))
 			usleep_range(50, 100);
