@@ -71,20 +71,19 @@ static int smbdr_tx_wait(struct sock *sk, long *timeo)
 	add_wait_queue(sk_sleep(sk), &wait);
 	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
 	while (!smbdr_tx_wait_over(sk)) {
-		if (!*timeo) {
+		/* Also for who gets -EAGAIN, and polls then. */
+		smbdr_sk_no_space(sk);
+		if (smbdr_tx_wait_over(sk))
+			break;
+		if (!*timeo)
 			err = -EAGAIN;
-		} else if (signal_pending(current)) {
+		else if (signal_pending(current))
 			err = sock_intr_errno(*timeo);
-		} else {
-			set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-			*timeo = smbdr_sk_sleep(sk, &wait, *timeo);
-			continue;
-		}
-		break;
+		if (err)
+			break;
+		*timeo = smbdr_sk_sleep(sk, &wait, *timeo);
 	}
 	remove_wait_queue(sk_sleep(sk), &wait);
-	if (err == -EAGAIN)
-		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	return err;
 }
 

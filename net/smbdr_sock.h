@@ -94,6 +94,7 @@ extern const struct proto_ops smbdr_inet_ops;
 extern const struct proto_ops smbdr_inet6_ops;
 int smbdr_sk_init(struct sock *sk);
 void smbdr_sk_destroy(struct sock *sk);
+void smbdr_sk_no_space(struct sock *sk);
 long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
 void smbdr_sk_sync_buffers(struct sock *sk);

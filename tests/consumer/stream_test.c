@@ -653,6 +653,60 @@ static void stream_slow_reader(struct kunit *test)
 	flows_free(f);
 }
 
+#define STREAM_QUIET	200
+
+struct stream_quiet {
+	struct socket *sock;
+	unsigned long slept;	/* times, since it had read the first frame */
+};
+
+static int stream_quiet_thread(struct st_thread *t)
+{
+	struct stream_quiet *q = t->arg;
+	u8 frame[ST_HDR + 10];
+	unsigned long before;
+	int ret;
+
+	ret = st_recv_frame(q->sock, 1, 10, 0, frame);
+	before = current->nvcsw;
+	st_where(t, "reads");
+	ret = ret ?: st_recv_frame(q->sock, 2, 10, 0, frame);
+	q->slept = current->nvcsw - before;
+	return ret;
+}
+
+/* Who waits for data is not woken because what is sent by the same socket is through. */
+static void stream_quiet_reader(struct kunit *test)
+{
+	struct stream_quiet *q = kzalloc(sizeof(*q), GFP_KERNEL);
+	u8 frame[ST_HDR + 10];
+	struct st_thread *t;
+	struct st_pair p;
+	int i, ret = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	if (p.s) {
+		q->sock = p.c;
+		t = st_run("quiet", stream_quiet_thread, q);
+		KUNIT_EXPECT_EQ(test, st_send_frame(p.s, 1, 10), 0);
+		msleep(100);
+		for (i = 0; !ret && i < STREAM_QUIET; i++) {
+			ret = st_send_frame(p.c, 3, 10) ?: st_recv_frame(p.s, 3, 10, 0, frame);
+			/* Until nothing is on the way. */
+			usleep_range(500, 1000);
+		}
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		KUNIT_EXPECT_EQ(test, st_send_frame(p.s, 2, 10), 0);
+		KUNIT_EXPECT_EQ(test, st_join(t, FLOW_LONG), 0);
+		if (!st_stuck())
+			KUNIT_EXPECT_LT(test, q->slept, STREAM_QUIET / 10);
+	}
+	st_pair_close(&p);
+	if (!st_stuck())
+		kfree(q);
+}
+
 /* Many frames of one byte: more frames than credits, than slots, than both. */
 static void stream_tiny(struct kunit *test)
 {
@@ -779,6 +833,7 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE_PARAM(stream_iterators, mem_pair_gen_params),
 	KUNIT_CASE(stream_both_ways),
 	KUNIT_CASE(stream_slow_reader),
+	KUNIT_CASE(stream_quiet_reader),
 	KUNIT_CASE(stream_tiny),
 	KUNIT_CASE_PARAM(stream_credit, stream_credits_gen_params),
 	KUNIT_CASE_PARAM(stream_message_size, stream_msg_gen_params),
