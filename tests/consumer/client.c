@@ -101,7 +101,6 @@ static int st_client_beside(struct socket *sock, u32 len, unsigned int timeout, 
 	struct st_client_writer *w = kzalloc(sizeof(*w), GFP_KERNEL);
 	struct st_thread *t;
 	int ret, wrote;
-	bool last;
 
 	if (!w)
 		return -ENOMEM;
@@ -111,9 +110,8 @@ static int st_client_beside(struct socket *sock, u32 len, unsigned int timeout, 
 	ret = st_setopt(sock, SOL_SOCKET, SO_SNDBUF, ST_CLIENT_SNDBUF);
 	t = ret ? NULL : st_run("client_write", st_client_write, w);
 	do {
-		last = READ_ONCE(w->done);
 		ret = ret ?: st_client_receive(sock, len, buf, where);
-	} while (!ret && !strcmp(*where, "done") && !last);
+	} while (!ret && !strcmp(*where, "done") && !READ_ONCE(w->done));
 	wrote = st_join(t, st_cfg.timeout);
 	if (st_stuck())
 		return wrote;

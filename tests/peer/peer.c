@@ -150,6 +150,33 @@ void peer_connect(void)
 	cm_wait(RDMA_CM_EVENT_ESTABLISHED);
 }
 
+static void let_go(void)
+{
+	rdma_destroy_qp(id);
+	rdma_dereg_mr(recv_mr);
+	rdma_dereg_mr(send_mr);
+	ibv_destroy_cq(send_cq);
+	ibv_destroy_cq(recv_cq);
+	rdma_destroy_id(id);
+	id = NULL;
+}
+
+/* A connection that has ended for us takes a place in the backlog until it has ended there. */
+void peer_connect_when_free(void)
+{
+	double end = peer_now() + WAIT;
+	int got;
+
+	connect_begin();
+	while ((got = cm_poll(WAIT * 1000)) == RDMA_CM_EVENT_REJECTED && peer_now() < end) {
+		let_go();
+		usleep(20000);
+		connect_begin();
+	}
+	peer_check(got == RDMA_CM_EVENT_ESTABLISHED, "not connected, but %s",
+		   got < 0 ? "nothing" : rdma_event_str(got));
+}
+
 static bool iwarp(void)
 {
 	return id->verbs->device->transport_type == IBV_TRANSPORT_IWARP;
@@ -367,13 +394,7 @@ void peer_disconnect(void)
 	rdma_disconnect(id);
 	while (!disconnected && peer_now() < end)
 		cm_poll(100);
-	rdma_destroy_qp(id);
-	rdma_dereg_mr(recv_mr);
-	rdma_dereg_mr(send_mr);
-	ibv_destroy_cq(send_cq);
-	ibv_destroy_cq(recv_cq);
-	rdma_destroy_id(id);
-	id = NULL;
+	let_go();
 }
 
 /* One send is through, well or badly. siw forgets those that it is given too late. */

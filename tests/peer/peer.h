@@ -77,6 +77,7 @@ extern bool peer_may_be_asked;
 
 /* peer.c: connections, raw messages. Timeouts are in seconds. */
 void peer_connect(void);
+void peer_connect_when_free(void);	/* as soon as the backlog has a place */
 void peer_connect_half(void);	/* so far that we can send, and the other side is not told yet */
 void peer_connect_rest(void);	/* tell it */
 void peer_listen(void);

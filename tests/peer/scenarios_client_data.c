@@ -291,7 +291,7 @@ static void starved_mid_sequence(void)
  * It sends a frame again and again, asks whether the client is alive, and grants nothing. The
  * client's writer is stuck behind ten frames; its reader gets what comes, before and after the
  * writer's time is over. When the client closes, a second is left. The client's first message
- * grants four credits, and one of them goes every 1.4 s.
+ * grants four credits, and one of them goes every two seconds: the last comes after six.
  */
 static void talk(const char *options)
 {
@@ -321,7 +321,7 @@ static void talk(const char *options)
 							.offset = 24, .datalen = 500,
 							.payload = buf });
 		ask = !ask;
-		for (m = peer_poll(1400); m; m = peer_poll(1)) {
+		for (m = peer_poll(2000); m; m = peer_poll(1)) {
 			peer_check(!m->datalen || m->datalen == sizeof(buf),
 				   "a frame of %u bytes", m->datalen);
 			peer_done();
@@ -330,10 +330,10 @@ static void talk(const char *options)
 	client_end("blocked", EAGAIN);
 }
 
-/* The writer has longer than a silent peer would have. */
+/* The writer has longer than a silent peer would have, and the last frame comes after his time. */
 static void talks_and_starves(void)
 {
-	talk("write=4500 interval=2000 timeout=2000");
+	talk("write=4600 interval=2000 timeout=2000");
 }
 
 /* No keepalive ends it in time. */

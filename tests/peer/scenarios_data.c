@@ -450,7 +450,8 @@ static void unaccepted_silent(void)
 	peer_expect_disconnect();
 	peer_disconnect();
 	/* The backlog has one place. */
-	peer_open(&normal);
+	peer_connect_when_free();
+	peer_negotiate(&normal);
 	err = late_accept();
 	peer_check(!err, "accept: %s", strerror(err));
 	peer_send_frame(buf, 500, 0);
