@@ -8,6 +8,7 @@
  * former with content that was not there before.
  */
 #include <linux/ktime.h>
+#include <linux/pgtable.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -37,6 +38,35 @@ struct bench_large {
 	bool read;
 	u8 *note;
 };
+
+/*
+ * Pages of which no two in a row are neighbours, as those of files mostly are not; vmalloc()
+ * gives neighbours in a kernel that has only begun. For vfree().
+ */
+static void *bench_scattered(u32 len)
+{
+	u32 nr = len >> PAGE_SHIFT, i;
+	struct page **pages = kvcalloc(nr, sizeof(*pages), GFP_KERNEL);
+	void *buf = NULL;
+
+	/* From both ends: each second page that comes goes beside another one. */
+	for (i = 0; pages && i < nr; i++) {
+		u32 at = i % 2 ? nr - 1 - i / 2 : i / 2;
+
+		pages[at] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!pages[at])
+			break;
+	}
+	if (i == nr)
+		buf = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (buf)
+		return buf;
+	for (i = 0; pages && i < nr; i++)
+		if (pages[i])
+			__free_page(pages[i]);
+	kvfree(pages);
+	return NULL;
+}
 
 static int bench_large_thread(struct bench_thread *t)
 {
@@ -97,7 +127,7 @@ static int bench_large_expose(struct bench_thread *t)
 
 	g->client.len = r->size;
 	g->client.write = !g->read;
-	g->client.buf = vmalloc(r->size);
+	g->client.buf = bench_scattered(r->size);
 	if (!g->client.buf)
 		return -ENOMEM;
 	ret = ops->expose(r->c, &g->client);
@@ -115,7 +145,7 @@ static int bench_large_expose(struct bench_thread *t)
 
 		own->len = r->size;
 		own->write = g->read;
-		own->buf = vmalloc(r->size);
+		own->buf = bench_scattered(r->size);
 		if (!own->buf)
 			return -ENOMEM;
 		ret = ops->local ? ops->local(r->s, own) : 0;
