@@ -44,29 +44,6 @@ static void smbdr_sk_lock_class(struct sock *sk)
 					      &smbdr_sk_lock_key[1]);
 }
 
-/*
- * The default sk_write_space looks at skb memory, of which we have none. Wake whoever
- * sleeps or polls for space and has said so by SOCK_NOSPACE: a reader sleeps in the same
- * queue, and has nothing to do when what he has sent is through.
- */
-static void smbdr_write_space(struct sock *sk)
-{
-	struct socket *sock;
-
-	rcu_read_lock();
-	sock = READ_ONCE(sk->sk_socket);
-	/* Pairs with the barrier of smbdr_sk_no_space(). */
-	if (sock && test_and_clear_bit(SOCK_NOSPACE, &sock->flags)) {
-		struct socket_wq *wq = rcu_dereference(sk->sk_wq);
-
-		if (skwq_has_sleeper(wq))
-			wake_up_interruptible_poll(&wq->wait,
-						   EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
-	}
-	rcu_read_unlock();
-	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
-}
-
 /* What every socket needs, whether made by socket() or by accept(). */
 static void smbdr_sk_setup(struct sock *sk)
 {
@@ -109,20 +86,6 @@ void smbdr_sk_destroy(struct sock *sk)
 		smbdr_conn_put(smbdr_sk(sk)->ending);
 	if (smbdr_sk(sk)->counted)
 		sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
-}
-
-/**
- * smbdr_sk_no_space - somebody is about to wait for space
- * @sk: the socket
- *
- * The caller then looks whether there is some once more.
- *
- * Context: socket lock held.
- */
-void smbdr_sk_no_space(struct sock *sk)
-{
-	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	smp_mb__after_atomic(); /* pairs with smbdr_write_space() */
 }
 
 /**

@@ -21,6 +21,48 @@
 #define SMBDR_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_WAITALL | \
 			  MSG_BATCH | MSG_CMSG_COMPAT | MSG_INTERNAL_SENDMSG_FLAGS)
 
+/**
+ * smbdr_write_space - sk_write_space
+ * @sk: the socket
+ *
+ * The default looks at skb memory, of which we have none. Wakes whoever sleeps or polls for space
+ * and has said so by SOCK_NOSPACE: a reader sleeps in the same queue, and has nothing
+ * to do when what he has sent is through.
+ *
+ * Context: any.
+ */
+void smbdr_write_space(struct sock *sk)
+{
+	struct socket *sock;
+
+	rcu_read_lock();
+	sock = READ_ONCE(sk->sk_socket);
+	/* Pairs with the barrier of smbdr_sk_no_space(). */
+	if (sock && test_and_clear_bit(SOCK_NOSPACE, &sock->flags)) {
+		struct socket_wq *wq = rcu_dereference(sk->sk_wq);
+
+		if (skwq_has_sleeper(wq))
+			wake_up_interruptible_poll(&wq->wait,
+						   EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	}
+	rcu_read_unlock();
+	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
+}
+
+/**
+ * smbdr_sk_no_space - somebody is about to wait for space
+ * @sk: the socket
+ *
+ * The caller then looks whether there is some once more.
+ *
+ * Context: socket lock held.
+ */
+void smbdr_sk_no_space(struct sock *sk)
+{
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	smp_mb__after_atomic(); /* pairs with smbdr_write_space() */
+}
+
 static bool smbdr_tx_space(struct sock *sk)
 {
 	return !smbdr_conn_tx_full(smbdr_sk(sk)->conn, READ_ONCE(sk->sk_sndbuf));

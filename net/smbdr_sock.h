@@ -94,12 +94,13 @@ extern const struct proto_ops smbdr_inet_ops;
 extern const struct proto_ops smbdr_inet6_ops;
 int smbdr_sk_init(struct sock *sk);
 void smbdr_sk_destroy(struct sock *sk);
-void smbdr_sk_no_space(struct sock *sk);
 long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
 void smbdr_sk_sync_buffers(struct sock *sk);
 
 /* sendmsg.c, recvmsg.c, sockopt.c */
+void smbdr_sk_no_space(struct sock *sk);
+void smbdr_write_space(struct sock *sk);
 int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len);
 int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags);
 u32 smbdr_sk_outq(const struct smbdr_sock *ssk);

@@ -141,8 +141,10 @@ static void stress_dereg_race(struct kunit *test)
 		/* Far more than may be late. */
 		st_mem_free(&s.mem);
 		st_mem_free(&s.local);
-		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.mem, ST_MEM_VMALLOC, 100, STRESS_RACE_LEN), 0);
-		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.local, ST_MEM_VMALLOC, 0, STRESS_RACE_LEN), 0);
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.mem, ST_MEM_VMALLOC, 100, STRESS_RACE_LEN),
+				0);
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.local, ST_MEM_VMALLOC, 0, STRESS_RACE_LEN),
+				0);
 		r = (struct stress_race){ .s = &s };
 		r.mr = stress_register(test, &s, SMBDR_KERN_RDMA_WRITE, &r.desc);
 		KUNIT_ASSERT_NOT_NULL(test, r.mr);
