@@ -185,11 +185,17 @@ static bool smbdr_sk_update(struct sock *sk)
 static void smbdr_up_state(void *owner)
 {
 	struct sock *sk = owner;
+	struct socket *sock;
 
 	if (smbdr_sk_update(sk))
 		sk_error_report(sk);
 	sk->sk_state_change(sk);
-	/* Readers and writers have to look, whoever replaced which callback. */
+	/* Readers and writers have to look, whoever replaced which callback, and waits for what. */
+	rcu_read_lock();
+	sock = READ_ONCE(sk->sk_socket);
+	if (sock)
+		set_bit(SOCK_NOSPACE, &sock->flags);
+	rcu_read_unlock();
 	if (smbdr_conn_state(smbdr_sk(sk)->conn) >= SMBDR_CLOSING)
 		sk->sk_data_ready(sk);
 	sk->sk_write_space(sk);

@@ -45,8 +45,8 @@ void smbdr_write_space(struct sock *sk)
 			wake_up_interruptible_poll(&wq->wait,
 						   EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	}
-	rcu_read_unlock();
 	sk_wake_async_rcu(sk, SOCK_WAKE_SPACE, POLL_OUT);
+	rcu_read_unlock();
 }
 
 /**
@@ -59,6 +59,7 @@ void smbdr_write_space(struct sock *sk)
  */
 void smbdr_sk_no_space(struct sock *sk)
 {
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	smp_mb__after_atomic(); /* pairs with smbdr_write_space() */
 }

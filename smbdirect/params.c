@@ -49,7 +49,7 @@
 #define SMBDR_SEND_HEADROOM		2
 /* Fewer sends in flight than this do not make a usable connection. */
 #define SMBDR_MIN_SQ_SLOTS		4
-/* An iWARP read takes two. */
+/* A transfer through a region begins with two. */
 #define SMBDR_MIN_RW_WRS		2
 /* These, and one memory region. */
 #define SMBDR_MIN_SQ_WRS		(SMBDR_MIN_SQ_SLOTS + SMBDR_MIN_RW_WRS + 2)

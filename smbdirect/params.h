@@ -125,7 +125,7 @@ struct smbdr_sizing {
 #define SMBDR_SEND_SGE		8
 /* RDMA work requests in flight: 32 x 8 pages are 1 MiB. */
 #define SMBDR_RW_WRS		32
-/* Chains of them; a chain of iWARP has two. */
+/* Chains of them. */
 #define SMBDR_RW_SLOTS		32
 /* Regions for iWARP reads in flight. */
 #define SMBDR_RW_SINKS		16

@@ -98,7 +98,7 @@ struct smbdr_rw {
 /**
  * struct smbdr_rw_slot - a chain of work requests
  * @cqe: completion of its last one, and of any that fails
- * @inv_cqe: completion of the invalidation behind an iWARP read
+ * @inv_cqe: completion of the invalidations behind it
  * @list: in conn->rw_free while idle
  * @rw: transfer that it is a part of
  * @wrs: work requests, for the count in conn->rw_wrs

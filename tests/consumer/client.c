@@ -15,8 +15,8 @@
  *
  * With write=MS it writes frames for as long as the peer takes them, with so many
  * milliseconds as the send timeout, while another thread reads frames like them, which
- * the server has to send. Once the writer is done one more of them has to come; then the socket
- * is closed, with a linger time of a second.
+ * the server has to send. When the writer is done the frame that the reader waits for has to come;
+ * then the socket is closed, with a linger time of a second.
  *
  *	early 0		the writer came back before its time
  *	blocked E	the writer came back with this error, all else went well

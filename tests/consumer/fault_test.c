@@ -32,6 +32,8 @@
 #define FAULT_END_MS	10000	/* nothing may take longer */
 #define FAULT_MAX_BAD	3	/* wrong runs after which a case is given up */
 #define FAULT_RW_LEN	10000
+/* So large that it takes several regions at either end. */
+#define FAULT_RW_LARGE	2200000
 
 struct fault_op;
 
@@ -413,17 +415,29 @@ static void fault_pair_after(struct fault_run *r)
 
 /* ----- RDMA ----- */
 
+static u32 fault_rw_len(const struct fault_run *r)
+{
+	return r->op->len ?: FAULT_RW_LEN;
+}
+
+/* Where the second half of the owner's memory is, from the start. */
+static u32 fault_rw_second(const struct fault_run *r)
+{
+	return round_up(100 + fault_rw_len(r) / 2, PAGE_SIZE) + 100;
+}
+
 /* Two pieces that do not share a region. */
 static struct smbdr_kern_mr *fault_register_owner(struct fault_run *r)
 {
 	bool read = r->op->dir == SMBDR_KERN_RDMA_READ;
+	u32 len = fault_rw_len(r);
 	struct kvec kv[2] = {
-		{ r->owner.base + 100, FAULT_RW_LEN / 2 },
-		{ r->owner.base + 2 * PAGE_SIZE + 100, FAULT_RW_LEN / 2 },
+		{ r->owner.base + 100, len / 2 },
+		{ r->owner.base + fault_rw_second(r), len / 2 },
 	};
 	struct iov_iter iter;
 
-	iov_iter_kvec(&iter, read ? ITER_SOURCE : ITER_DEST, kv, 2, FAULT_RW_LEN);
+	iov_iter_kvec(&iter, read ? ITER_SOURCE : ITER_DEST, kv, 2, len);
 	return smbdr_kern_mr_register(r->p.c, &iter, read ? SMBDR_KERN_REMOTE_READ :
 				      SMBDR_KERN_REMOTE_WRITE);
 }
@@ -448,23 +462,24 @@ static int fault_deregister(struct fault_run *r)
 
 static int fault_memory_prepare(struct fault_run *r)
 {
-	int ret = st_mem_alloc(&r->owner, ST_MEM_KMALLOC, 0, 4 * PAGE_SIZE);
+	int ret = st_mem_alloc(&r->owner, ST_MEM_KMALLOC, 0, 2 * fault_rw_second(r));
 
 	if (!ret)
-		ret = st_mem_alloc(&r->local, ST_MEM_VMALLOC, 7, FAULT_RW_LEN);
+		ret = st_mem_alloc(&r->local, ST_MEM_VMALLOC, 7, fault_rw_len(r));
 	return ret ?: fault_pair_prepare(r);
 }
 
 static int fault_registered_prepare(struct fault_run *r)
 {
 	bool read = r->op->dir == SMBDR_KERN_RDMA_READ;
+	u32 half = fault_rw_len(r) / 2;
 	int ret = fault_memory_prepare(r);
 
 	if (ret)
 		return ret;
-	memcpy((read ? r->owner.base + 100 : r->local.base + 7), st_pattern(3), FAULT_RW_LEN / 2);
-	memcpy(read ? r->owner.base + 2 * PAGE_SIZE + 100 : r->local.base + 7 + FAULT_RW_LEN / 2,
-	       st_pattern(4), FAULT_RW_LEN / 2);
+	memcpy(read ? r->owner.base + 100 : r->local.base + 7, st_pattern(3), half);
+	memcpy(read ? r->owner.base + fault_rw_second(r) : r->local.base + 7 + half,
+	       st_pattern(4), half);
 	ret = fault_register(r);
 	return ret ?: st_tell(r->p.c, r->p.s);
 }
@@ -473,10 +488,10 @@ static bool fault_rw_same(struct fault_run *r)
 {
 	bool read = r->op->dir == SMBDR_KERN_RDMA_READ;
 	u8 *a = read ? r->local.base + 7 : r->owner.base + 100;
-	u8 *b = read ? a + FAULT_RW_LEN / 2 : r->owner.base + 2 * PAGE_SIZE + 100;
+	u32 half = fault_rw_len(r) / 2;
+	u8 *b = read ? a + half : r->owner.base + fault_rw_second(r);
 
-	return !memcmp(a, st_pattern(3), FAULT_RW_LEN / 2) &&
-	       !memcmp(b, st_pattern(4), FAULT_RW_LEN / 2);
+	return !memcmp(a, st_pattern(3), half) && !memcmp(b, st_pattern(4), half);
 }
 
 static int fault_transfer(struct fault_run *r)
@@ -627,6 +642,12 @@ static const struct fault_op fault_ops[] = {
 	  .after = fault_rdma_after },
 	{ .name = "RDMA read", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
 	  .prepare = fault_registered_prepare, .armed = fault_transfer,
+	  .after = fault_rdma_after },
+	{ .name = "RDMA write, regions", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_PLENTY,
+	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
+	  .after = fault_rdma_after },
+	{ .name = "RDMA read, regions", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
+	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
 	  .after = fault_rdma_after },
 	{ .name = "shutdown", .len = 3000, .opts = FAULT_PLENTY, .prepare = fault_pair_prepare,
 	  .armed = fault_shutdown, .after = fault_shutdown_after },

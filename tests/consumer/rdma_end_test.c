@@ -76,7 +76,7 @@ static void stress_dereg_after(struct kunit *test)
 }
 
 #define STRESS_RXE_MTU	1024	/* bytes: on a network device with 1500, as in the bed */
-#define STRESS_SIW_SEG	SZ_64K	/* at most as much is in one buffer of TCP */
+#define STRESS_SIW_SEG	SZ_64K	/* its segments have a length of 16 bits */
 #define STRESS_RACE_LEN	SZ_256K
 
 struct stress_race {
@@ -105,7 +105,7 @@ static int stress_race_writer(struct st_thread *t)
  * Once deregistering has returned, not a byte changes any more. But rxe and siw
  * look at the state of a region before they copy what has arrived, and do not
  * hold it while they do. So the one piece that was being copied may still land, a
- * packet of rxe's or a buffer of TCP's; more than one may not.
+ * packet of rxe's or a segment of siw's; more than one may not.
  */
 static int stress_race_dereg(struct st_thread *t)
 {

@@ -145,12 +145,17 @@ int st_mem_alloc(struct st_mem *mem, enum st_mem_kind kind, u32 off, u32 len)
 	} else {
 		mem->pages = kvcalloc(mem->nr, sizeof(*mem->pages), GFP_KERNEL);
 		for (i = 0; mem->pages && i < mem->nr; i++) {
+			u32 at = i;
+
+			/* From both ends, so that pages that come in a row are no neighbours. */
+			if (kind == ST_MEM_VMALLOC)
+				at = i % 2 ? mem->nr - 1 - i / 2 : i / 2;
 			/* A block is given page by page, so that it can be mapped. */
 			if (i & (BIT(mem->order) - 1))
-				mem->pages[i] = mem->pages[i - 1] + 1;
+				mem->pages[at] = mem->pages[at - 1] + 1;
 			else
-				mem->pages[i] = alloc_pages(GFP_KERNEL | __GFP_COMP, mem->order);
-			if (!mem->pages[i])
+				mem->pages[at] = alloc_pages(GFP_KERNEL | __GFP_COMP, mem->order);
+			if (!mem->pages[at])
 				return -ENOMEM;
 		}
 		if (mem->pages)

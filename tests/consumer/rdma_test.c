@@ -342,8 +342,8 @@ static void rdma_requests_few(struct kunit *test)
 #define RDMA_ASYNC		64
 #define RDMA_ASYNC_LEN		20000
 /* In more pieces than a chain of requests takes; more of them than there are regions. */
-#define RDMA_ASYNC_LARGE	24
-#define RDMA_ASYNC_LARGE_LEN	270001
+#define RDMA_ASYNC_LARGE	13
+#define RDMA_ASYNC_LARGE_LEN	600001
 
 struct rdma_async {
 	struct st_mem mem;
@@ -380,8 +380,9 @@ static bool rdma_async_wait(struct kunit *test, struct st_pair *p)
 	return false;
 }
 
-/* @count transfers begun at once, each to its part of one buffer; each is done once. */
-static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir, u32 count, u32 len)
+/* Transfers begun at once, each to its part of one buffer; each is done once. */
+static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir, u32 count, u32 len,
+			   u32 kinds)
 {
 	bool read = dir == SMBDR_KERN_RDMA_READ;
 	struct rdma_async *a = kcalloc(count, sizeof(*a), GFP_KERNEL);
@@ -402,7 +403,7 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir, u32 coun
 	descs = smbdr_kern_mr_descs(mr, &nr);
 	KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
 	for (i = 0; i < count; i++) {
-		int ret = st_mem_alloc(&a[i].mem, i % ST_MEM_KINDS, i * 64 % PAGE_SIZE, len);
+		int ret = st_mem_alloc(&a[i].mem, i % kinds, i * 64 % PAGE_SIZE, len);
 
 		if (!ret) {
 			st_mem_fill(&a[i].mem, 100 + i);
@@ -443,22 +444,22 @@ static void rdma_async_way(struct kunit *test, enum smbdr_kern_dir dir, u32 coun
 
 static void rdma_async_write(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC, RDMA_ASYNC_LEN);
+	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC, RDMA_ASYNC_LEN, ST_MEM_KINDS);
 }
 
 static void rdma_async_read(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC, RDMA_ASYNC_LEN);
+	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC, RDMA_ASYNC_LEN, ST_MEM_KINDS);
 }
 
 static void rdma_async_write_large(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN);
+	rdma_async_way(test, SMBDR_KERN_RDMA_WRITE, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN, 1);
 }
 
 static void rdma_async_read_large(struct kunit *test)
 {
-	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN);
+	rdma_async_way(test, SMBDR_KERN_RDMA_READ, RDMA_ASYNC_LARGE, RDMA_ASYNC_LARGE_LEN, 1);
 }
 
 /* ----- the snapshot ----- */
