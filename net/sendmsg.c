@@ -62,6 +62,8 @@ void smbdr_sk_no_space(struct sock *sk)
 	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	smp_mb__after_atomic(); /* pairs with smbdr_write_space() */
+	/* The limit may have been lowered: the core would not hurry for the former one. */
+	smbdr_sk_sync_buffers(sk);
 }
 
 static bool smbdr_tx_space(struct sock *sk)

@@ -410,7 +410,7 @@ int smbdr_getsockopt_iter(struct socket *sock, int level, int optname, sockopt_t
 #endif
 
 /**
- * smbdr_sk_outq - SIOCOUTQ: accepted and not completed
+ * smbdr_sk_outq - SIOCOUTQ: accepted, and completion not seen
  * @ssk: the socket; socket lock held
  *
  * Return: bytes, those of an unfinished frame included, headers not.

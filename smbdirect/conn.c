@@ -67,6 +67,7 @@ void smbdr_conn_set_state(struct smbdr_conn *conn, enum smbdr_state state)
 		conn->was_established = true;
 	/* Pairs with the acquire in smbdr_conn_state(). */
 	smp_store_release(&conn->state, state);
+	smbdr_send_cq_update(conn);
 }
 
 /**
@@ -249,6 +250,7 @@ void smbdr_conn_shutdown(struct smbdr_conn *conn, unsigned int linger_ms)
 	if (conn->state == SMBDR_ESTABLISHED) {
 		if (!conn->shutting_down) {
 			conn->shutting_down = true;
+			smbdr_send_cq_update(conn);
 			conn->deadline = jiffies + msecs_to_jiffies(linger_ms);
 		}
 		smbdr_conn_check_drained(conn);
@@ -504,6 +506,7 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	init_completion(&conn->closed);
 	INIT_DELAYED_WORK(&conn->timer, smbdr_conn_timer);
 	conn->sndbuf = U32_MAX;
+	conn->send_cq_wanted = true;	/* until it is established */
 	conn->rcvbuf = SZ_1M;
 
 	spin_lock_bh(&ns->lock);
@@ -590,10 +593,18 @@ void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info)
  * smbdr_conn_set_sndbuf - when the owner wants to hear of free space
  * @conn: the connection
  * @bytes: the limit; write_space is called when half of it is free
+ *
+ * Context: process or softirq.
  */
 void smbdr_conn_set_sndbuf(struct smbdr_conn *conn, u32 bytes)
 {
+	if (READ_ONCE(conn->sndbuf) == bytes)
+		return;
+	spin_lock_bh(&conn->lock);
 	WRITE_ONCE(conn->sndbuf, bytes);
+	/* What was little may be much now. */
+	smbdr_send_cq_update(conn);
+	spin_unlock_bh(&conn->lock);
 }
 
 /**

@@ -172,8 +172,8 @@ void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info);	/* a
  * sleeps, never blocks on credits: the queue takes it.
  */
 int smbdr_conn_send(struct smbdr_conn *conn, struct smbdr_msg *msg);
-/* Bytes accepted by smbdr_conn_send() that the device has not completed yet. */
-u32 smbdr_conn_tx_queued(const struct smbdr_conn *conn);
+/* Bytes accepted by smbdr_conn_send(), without those whose completion has been seen. */
+u32 smbdr_conn_tx_queued(struct smbdr_conn *conn);
 bool smbdr_conn_tx_full(const struct smbdr_conn *conn, u32 limit);
 /* The limit of tx_full; write_space is called when half of it is free. */
 void smbdr_conn_set_sndbuf(struct smbdr_conn *conn, u32 bytes);

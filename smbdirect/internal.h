@@ -171,6 +171,9 @@ struct smbdr_ns {
  * @qp: queue pair of @cm_id
  * @pd: protection domain
  * @send_cq: completions of sends
+ * @send_cq_work: starts the worker that polls it
+ * @send_cq_event: it has had an event that the worker has not been told of
+ * @send_cq_wanted: the worker is to be told of the next; written under @lock
  * @recv_cq: completions of receives
  * @sizing: sizes of the queues
  * @depths: RDMA read depths; final from ESTABLISHED on
@@ -205,8 +208,8 @@ struct smbdr_ns {
  * @tx_slots: all of them, sizing.sq_slots
  * @tx_hdrs: a header for each slot
  * @tx_hdrs_dma: where the device sees @tx_hdrs
- * @tx_posted: slots in the device's hands
- * @tx_bytes: bytes accepted and not completed
+ * @tx_posted: slots whose completion has not been seen
+ * @tx_bytes: bytes accepted, and their completion not seen
  * @tx_mem: what they cost, bytes
  * @sndbuf: the owner's limit for @tx_mem
  * @tx_stalled: data waits for a credit
@@ -266,6 +269,9 @@ struct smbdr_conn {
 	struct ib_qp *qp;
 	struct ib_pd *pd;
 	struct ib_cq *send_cq;
+	void (*send_cq_work)(struct ib_cq *cq, void *context);
+	atomic_t send_cq_event;
+	bool send_cq_wanted;
 	struct ib_cq *recv_cq;
 	struct smbdr_sizing sizing;
 	struct smbdr_depths depths;
@@ -428,6 +434,8 @@ int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_drain(struct smbdr_conn *conn);
 void smbdr_qp_destroy(struct smbdr_conn *conn, struct rdma_cm_id *id);
 void smbdr_qp_release(struct smbdr_conn *conn);
+void smbdr_send_cq_update(struct smbdr_conn *conn);
+void smbdr_send_cq_look(struct smbdr_conn *conn);
 void smbdr_qp_flushed(struct smbdr_conn *conn);
 int smbdr_qp_wc_errno(enum ib_wc_status status);
 void smbdr_qp_completion_error(struct smbdr_conn *conn, const struct ib_wc *wc, int refused);

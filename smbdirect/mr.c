@@ -415,6 +415,7 @@ static int smbdr_mr_post(struct smbdr_kern_mr *buf)
 			smbdr_qp_flushed(conn);
 			ret = -EPIPE;
 		}
+		smbdr_send_cq_update(conn);
 		smbdr_stat_add(conn->ns, SMBDR_STAT_MR_REGISTERED, buf->nr);
 	}
 	spin_unlock_bh(&conn->lock);
@@ -569,6 +570,7 @@ static void smbdr_mr_invalidate(struct smbdr_kern_mr *buf)
 		*link = &mr->inv;
 		link = &mr->inv.next;
 	}
+	smbdr_send_cq_update(conn);
 	if (!buf->busy)
 		complete(&buf->quiet);
 	else if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&

@@ -121,6 +121,9 @@ struct smbdr_sizing {
 #define SMBDR_MAX_RECV_WR	255u
 /* Sends in flight on one connection: 32 x 8 KiB keeps a fast link busy. */
 #define SMBDR_SQ_SLOTS		32
+/* Completions of so many sends, or of so many bytes with their cost, are not left lying. */
+#define SMBDR_LAZY_SENDS	8
+#define SMBDR_LAZY_MEM		16384u
 /* A header and a payload that crosses from one buffer into the next, or seven pages. */
 #define SMBDR_SEND_SGE		8
 /* RDMA work requests in flight: 32 x 8 pages are 1 MiB. */

@@ -8,6 +8,14 @@
  * draining. Completions are polled on a workqueue, so every handler runs in
  * process context, one at a time for each of the two queues.
  *
+ * Completions of sends wait in their queue until somebody needs one. A short message has
+ * nothing to give back that could not wait for the next ones, and of the switches between
+ * threads that a round trip costs, each third was one to the worker. So the event of that
+ * queue is only noted, and the worker starts when smbdr_send_cq_needed() says so. For that
+ * our handler stands before the one of the RDMA core, which starts the worker and nothing
+ * else. A send that fails is not noticed late: it takes the queue pair with it, which drivers
+ * tell of, and flushed receives are events of the other queue.
+ *
  * The device must be able to register memory by work request: SMB Direct is
  * pointless without, and refusing early is clearer than failing later.
  */
@@ -15,9 +23,16 @@
 #include "internal.h"
 #include "trace.h"
 
+/*
+ * What matters arrives as a failed completion or an event of the id; the completion may be of a
+ * send. Context: any. The completion queue outlives the queue pair.
+ */
 static void smbdr_qp_event(struct ib_event *event, void *context)
 {
-	/* What matters arrives as a failed completion or an event of the id. */
+	struct smbdr_conn *conn = context;
+
+	if (atomic_xchg(&conn->send_cq_event, 0))
+		conn->send_cq_work(conn->send_cq, NULL);
 }
 
 static void smbdr_qp_limits(const struct ib_device *dev, struct smbdr_limits *lim)
@@ -31,6 +46,64 @@ static void smbdr_qp_limits(const struct ib_device *dev, struct smbdr_limits *li
 	lim->max_qp_init_rd_atom = max(a->max_qp_init_rd_atom, 0);
 	lim->max_sge_rd = max(a->max_sge_rd, 0);
 	lim->max_reg_pages = a->max_fast_reg_page_list_len;
+}
+
+/* Context: any; the device's lock of the queue and conn->lock may be held. */
+static void smbdr_send_cq_event(struct ib_cq *cq, void *context)
+{
+	struct smbdr_conn *conn = cq->cq_context;
+
+	atomic_set(&conn->send_cq_event, 1);
+	smp_mb(); /* pairs with smbdr_send_cq_update(); of the two, one sees what the other wrote */
+	if (READ_ONCE(conn->send_cq_wanted) && atomic_xchg(&conn->send_cq_event, 0))
+		conn->send_cq_work(cq, context);
+}
+
+/*
+ * Must completions of sends be seen soon? Yes when somebody waits for one or may do so, when they
+ * hold much, and when there is nothing but them to tell of the end of something: without a
+ * receive, that of the connection. Whatever makes this true is followed by smbdr_send_cq_update().
+ */
+static bool smbdr_send_cq_needed(const struct smbdr_conn *conn)
+{
+	return conn->state != SMBDR_ESTABLISHED || conn->flushed || conn->shutting_down ||
+	       !list_empty(&conn->tx_queue) || !conn->credits.posted ||
+	       conn->tx_posted >= min(SMBDR_LAZY_SENDS, conn->sizing.sq_slots / 2) ||
+	       conn->tx_mem > min(SMBDR_LAZY_MEM, READ_ONCE(conn->sndbuf) / 2) ||
+	       conn->sq_posted != conn->sq_retired || !smbdr_rw_idle(conn);
+}
+
+/**
+ * smbdr_send_cq_update - something has changed that may make completions of sends urgent
+ * @conn: the connection
+ *
+ * Context: conn->lock held.
+ */
+void smbdr_send_cq_update(struct smbdr_conn *conn)
+{
+	bool needed = smbdr_send_cq_needed(conn);
+
+	lockdep_assert_held(&conn->lock);
+	if (needed == conn->send_cq_wanted)
+		return;
+	WRITE_ONCE(conn->send_cq_wanted, needed);
+	smp_mb(); /* pairs with smbdr_send_cq_event() */
+	if (needed && conn->send_cq && atomic_xchg(&conn->send_cq_event, 0))
+		conn->send_cq_work(conn->send_cq, NULL);
+}
+
+/**
+ * smbdr_send_cq_look - let the worker see what completions of sends there are
+ * @conn: the connection
+ *
+ * Context: process or softirq.
+ */
+void smbdr_send_cq_look(struct smbdr_conn *conn)
+{
+	spin_lock_bh(&conn->lock);
+	if (conn->state == SMBDR_ESTABLISHED && atomic_xchg(&conn->send_cq_event, 0))
+		conn->send_cq_work(conn->send_cq, NULL);
+	spin_unlock_bh(&conn->lock);
 }
 
 /**
@@ -74,6 +147,8 @@ int smbdr_qp_create(struct smbdr_conn *conn, struct rdma_cm_id *id)
 	if (IS_ERR(cq))
 		return PTR_ERR(cq);
 	conn->send_cq = cq;
+	conn->send_cq_work = cq->comp_handler;
+	cq->comp_handler = smbdr_send_cq_event;
 	cq = ERR_PTR(smbdr_fault(recv_cq)) ?:
 		ib_alloc_cq_any(dev, conn, conn->sizing.recv_cqe, IB_POLL_WORKQUEUE);
 	if (IS_ERR(cq))
@@ -166,6 +241,7 @@ void smbdr_qp_flushed(struct smbdr_conn *conn)
 	if (conn->flushed)
 		return;
 	conn->flushed = true;
+	smbdr_send_cq_update(conn);
 	conn->flush_deadline = jiffies + msecs_to_jiffies(SMBDR_FLUSH_GRACE_MS);
 	smbdr_conn_arm_timer(conn);
 }

@@ -475,6 +475,7 @@ static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	if (!rw->left)
 		list_move_tail(&rw->list, &conn->rw_posted);
 	/* If a part of the chain was posted, the teardown waits for that. */
+	smbdr_send_cq_update(conn);
 	if (smbdr_fault(post_rw) ?: ib_post_send(conn->qp, conn->rw_area->first, NULL))
 		smbdr_qp_flushed(conn);
 	return 1;

@@ -15,7 +15,8 @@
  * connection over an empty message between fragments.
  *
  * Every send is signaled: each slot has one owner and one completion,
- * and a completed slot tells that its message's memory is free. The headers
+ * and a completed slot tells that its message's memory is free (qp.c: sooner or
+ * later, as it matters). The headers
  * are one array, mapped once. Payload is mapped chunk by chunk when its first byte
  * is posted.
  */
@@ -183,16 +184,8 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 	return 0;
 }
 
-/**
- * smbdr_tx_pump - send whatever can be sent
- * @conn: the connection
- *
- * Context: conn->lock held.
- */
-void smbdr_tx_pump(struct smbdr_conn *conn)
+static void smbdr_tx_pump_all(struct smbdr_conn *conn)
 {
-	lockdep_assert_held(&conn->lock);
-
 	while (conn->state == SMBDR_ESTABLISHED && !conn->flushed) {
 		struct smbdr_msg *msg = list_first_entry_or_null(&conn->tx_queue,
 								 struct smbdr_msg, list);
@@ -217,6 +210,19 @@ void smbdr_tx_pump(struct smbdr_conn *conn)
 			return;
 		}
 	}
+}
+
+/**
+ * smbdr_tx_pump - send whatever can be sent
+ * @conn: the connection
+ *
+ * Context: conn->lock held.
+ */
+void smbdr_tx_pump(struct smbdr_conn *conn)
+{
+	lockdep_assert_held(&conn->lock);
+	smbdr_tx_pump_all(conn);
+	smbdr_send_cq_update(conn);
 }
 
 /**
@@ -256,10 +262,17 @@ int smbdr_conn_send(struct smbdr_conn *conn, struct smbdr_msg *msg)
  * smbdr_conn_tx_queued - what waits to be sent
  * @conn: the connection
  *
- * Return: bytes of the messages that were accepted and have not been completed.
+ * Completions that wait to be seen are looked at now, but not waited for: who asks again gets to
+ * know.
+ *
+ * Context: process or softirq.
+ *
+ * Return: bytes of the messages that were accepted and whose completion has not been seen.
  */
-u32 smbdr_conn_tx_queued(const struct smbdr_conn *conn)
+u32 smbdr_conn_tx_queued(struct smbdr_conn *conn)
 {
+	if (READ_ONCE(conn->tx_bytes))
+		smbdr_send_cq_look(conn);
 	return READ_ONCE(conn->tx_bytes);
 }
 

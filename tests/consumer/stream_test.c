@@ -707,6 +707,39 @@ static void stream_quiet_reader(struct kunit *test)
 		kfree(q);
 }
 
+#define STREAM_LOW 1200
+
+/* Six frames through @from, which is idle then and gets the smallest SO_SNDBUF there is. */
+static int stream_lower(struct socket *from, struct socket *to)
+{
+	u8 frame[ST_HDR + STREAM_LOW];
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < 6; i++)
+		ret = st_send_frame(from, i, STREAM_LOW) ?:
+		      st_recv_frame(to, i, STREAM_LOW, 0, frame);
+	msleep(50);
+	return ret ?: st_setopt(from, SOL_SOCKET, SO_SNDBUF, 1);
+}
+
+/* What the peer has long since does not count against a limit that is lowered below it. */
+static void stream_lowered_sndbuf(struct kunit *test)
+{
+	u8 frame[ST_HDR + STREAM_LOW];
+	struct st_pair p;
+
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	if (p.s) {
+		KUNIT_EXPECT_EQ(test, stream_lower(p.c, p.s), 0);
+		KUNIT_EXPECT_EQ(test, st_wait_poll(p.c, EPOLLOUT, st_cfg.timeout), 0);
+		KUNIT_EXPECT_EQ(test, stream_lower(p.s, p.c), 0);
+		p.s->sk->sk_sndtimeo = msecs_to_jiffies(st_cfg.timeout);
+		KUNIT_EXPECT_EQ(test, st_send_frame(p.s, 9, STREAM_LOW), 0);
+		KUNIT_EXPECT_EQ(test, st_recv_frame(p.c, 9, STREAM_LOW, 0, frame), 0);
+	}
+	st_pair_close(&p);
+}
+
 /* Many frames of one byte: more frames than credits, than slots, than both. */
 static void stream_tiny(struct kunit *test)
 {
@@ -834,6 +867,7 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(stream_both_ways),
 	KUNIT_CASE(stream_slow_reader),
 	KUNIT_CASE(stream_quiet_reader),
+	KUNIT_CASE(stream_lowered_sndbuf),
 	KUNIT_CASE(stream_tiny),
 	KUNIT_CASE_PARAM(stream_credit, stream_credits_gen_params),
 	KUNIT_CASE_PARAM(stream_message_size, stream_msg_gen_params),
