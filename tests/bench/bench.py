@@ -12,8 +12,7 @@ first changes with the round. The table has medians with least and most, and the
 a goal. Memory is taken in boots of its own, once.
 
 Environment: ROUNDS (5), SECONDS_EACH (1, for one measurement), BEDS, CONTENDERS, WORKLOADS (comma
-separated, see below), CONNS (1000, for memory), CPU (both ends run on this one; -1, anywhere), OUT
-(bench-results).
+separated, see below), CONNS (1000, for memory), CPUS (2, of the guest), OUT (bench-results).
 Written to OUT: bench.txt, bench.json (every single value) and bench-*.svg; compare.txt, compare.json.
 Documentation/networking/smbdirect-performance.rst tells what the numbers mean.
 """
@@ -35,7 +34,6 @@ OUT = pathlib.Path(os.environ.get("OUT", TOP / "bench-results"))
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 SECONDS = float(os.environ.get("SECONDS_EACH", 1))
 CONNS = int(os.environ.get("CONNS", 1000))
-CPU = int(os.environ.get("CPU", -1))
 
 
 def listed(name, default):
@@ -109,7 +107,7 @@ def boot(what, contenders, workloads, rounds, beds=None, mem="3G", conns=CONNS, 
     with tempfile.TemporaryDirectory() as out:
         words = {"beds": ",".join(beds or BEDS), "contenders": ",".join(contenders),
                  "workloads": ",".join(workloads), "rounds": rounds, "ms": int(SECONDS * 1000),
-                 "conns": conns, "cpu": CPU}
+                 "conns": conns}
         env = dict(os.environ, OUT=out, MEM=mem, TIMEOUT=str(int(300 + count * per)),
                    APPEND=" ".join(f"smbdr_bench_{k}={v}" for k, v in words.items()))
         log = open(f"{out}.log", "w+")
@@ -195,8 +193,7 @@ def goal_lines(values):
 
 
 def table(values, small):
-    lines = [f"Medians of {ROUNDS} rounds of {SECONDS:g} s for each value, least and most in brackets"
-             + (f", both ends on CPU {CPU}." if CPU >= 0 else "."), ""]
+    lines = [f"Medians of {ROUNDS} rounds of {SECONDS:g} s for each value, least and most in brackets.", ""]
     for metric, (title, unit, _, digits, _) in METRICS.items():
         workloads = [w for w in WORKLOADS if metric in metrics_of(w)]
         for bed in BEDS:

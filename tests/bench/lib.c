@@ -83,10 +83,6 @@ static int bench_thread_fn(void *arg)
 	return 0;
 }
 
-static int bench_cpu = -1;
-module_param_named(cpu, bench_cpu, int, 0444);
-MODULE_PARM_DESC(cpu, "both ends run on this CPU; -1: anywhere");
-
 static bool bench_all_done(struct bench_thread *t, u32 nr, u32 ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(ms);
@@ -125,8 +121,6 @@ int bench_threads(struct bench_run *r, struct bench_thread *t, u32 nr, u32 ms)
 				kthread_stop(t[i].task);
 			return r->err;
 		}
-		if (bench_cpu >= 0 && bench_cpu < nr_cpu_ids && cpu_online(bench_cpu))
-			kthread_bind(t[i].task, bench_cpu);
 	}
 	for (i = 0; i < nr; i++)
 		wake_up_process(t[i].task);

@@ -3,8 +3,7 @@
 # The measurements of make bench: every workload over every contender, interleaved. Each gives a
 # line of JSON in /run/out/bench; tests/bench/bench.py makes the table of them. Kernel parameters,
 # comma separated: smbdr_bench_beds (siw,rxe), smbdr_bench_contenders, smbdr_bench_workloads,
-# smbdr_bench_rounds, smbdr_bench_ms (for each measurement), smbdr_bench_conns (for memory),
-# smbdr_bench_cpu (both ends run on this one; -1, anywhere).
+# smbdr_bench_rounds, smbdr_bench_ms (for each measurement), smbdr_bench_conns (for memory).
 # The first that fails ends it.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
@@ -88,7 +87,7 @@ need_transport || exit 1
 if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
 	check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || exit 1
 fi
-if check 'the benchmark loads' load_module smbdr_bench cpu="$(param smbdr_bench_cpu -1)"; then
+if check 'the benchmark loads' load_module smbdr_bench; then
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	measure_all
