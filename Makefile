@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo smb check soak check-smb kunit coverage bench bench-compare bench-smb style docs help kerneldir
+.PHONY: all modules modules_install clean distclean demo smb check soak check-smb kunit coverage bench bench-compare bench-count bench-smb style docs help kerneldir
 
 all: modules
 
@@ -59,6 +59,9 @@ A ?= HEAD
 B ?= .
 bench-compare: ## the same for our socket alone as of two revisions, A=rev B=rev
 	@tests/bench/bench.py compare "$(A)" "$(B)"
+
+bench-count: ## allocations, runs of completion queues and wake-ups for each frame of make bench
+	@tests/bench/bench.py count
 
 bench-smb: ## our SMB client and server beside the stock ones and TCP; table, JSON, plot
 	@tests/bench/smb.py

@@ -6,6 +6,8 @@ bench.py			table, JSON and plots
 bench.py compare A B		the module of two revisions (a name, or . for the checkout as it is)
 bench.py profile BED WORKLOAD CONTENDER
 				where the CPU time goes, by the host's perf
+bench.py count			allocations, runs of completion queues and wake-ups for each frame or
+				transfer, of the whole kernel, counted by trace events
 
 The release test kernel runs every workload over every contender, round after round; what comes
 first changes with the round. The table has medians with least and most, and the ratios that have
@@ -99,7 +101,7 @@ def say(text):
 
 
 def boot(what, contenders, workloads, rounds, beds=None, mem="3G", conns=CONNS, top=TOP, beside=None,
-         may_fail=False):
+         may_fail=False, **more):
     """Run the group once; the values. Who fails ends everything, but for MAY_FAIL: then there are none.
     BESIDE is called now and then."""
     count = rounds * len(beds or BEDS) * len(workloads) * len(contenders)
@@ -107,7 +109,7 @@ def boot(what, contenders, workloads, rounds, beds=None, mem="3G", conns=CONNS, 
     with tempfile.TemporaryDirectory() as out:
         words = {"beds": ",".join(beds or BEDS), "contenders": ",".join(contenders),
                  "workloads": ",".join(workloads), "rounds": rounds, "ms": int(SECONDS * 1000),
-                 "conns": conns}
+                 "conns": conns, **more}
         env = dict(os.environ, OUT=out, MEM=mem, TIMEOUT=str(int(300 + count * per)),
                    APPEND=" ".join(f"smbdr_bench_{k}={v}" for k, v in words.items()))
         log = open(f"{out}.log", "w+")
@@ -320,6 +322,39 @@ def compare(a, b):
     say(f"\n{text}\n{OUT}: compare.txt, compare.json")
 
 
+# ----- events -----
+
+EVENTS = {
+    "kmem/kmalloc": "allocations by size",
+    "kmem/kmem_cache_alloc": "allocations from caches",
+    "kmem/mm_page_alloc": "allocations of pages",
+    "rdma_core/cq_process": "runs of a completion queue",
+    "sched/sched_wakeup": "wake-ups",
+    "sched/sched_switch": "thread switches",
+}
+
+
+def count():
+    """Events are those of client, server, driver and network stack; the setup counts as well."""
+    contenders = [c for c in CONTENDERS if c in ("ours", "intree", "verbs", "tcp")]
+    workloads = [w for w in WORKLOADS if w.split("-")[0] not in ("connects", "memory")]
+    values = boot("events", contenders, workloads, 1, events=",".join(EVENTS))
+    lines = [f"For each frame or transfer, {SECONDS:g} s each:", ""]
+    for bed in BEDS:
+        for w in workloads:
+            got = {v["contender"]: v for v in values if (v["bed"], v["workload"]) == (bed, w)}
+            lines.append(f"{f'{w}, {bed}':<28}" + "".join(f"{c:>12}" for c in got))
+            for event, title in EVENTS.items():
+                lines.append(f"{title:<28}" + "".join(
+                    f"{v[event.split('/')[1]] / max(v.get('frames', v.get('transfers')), 1):>12.2f}"
+                    for v in got.values()))
+            lines.append("")
+    OUT.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(lines)
+    (OUT / "count.txt").write_text(text)
+    say(f"\n{text}\n{OUT}: count.txt")
+
+
 # ----- a profile -----
 
 class Profile:
@@ -391,6 +426,8 @@ def main():
         bench()
     elif len(args) == 3 and args[0] == "compare" and args[1] and args[2]:
         compare(args[1], args[2])
+    elif args == ["count"]:
+        count()
     elif len(args) == 4 and args[0] == "profile":
         profile(*args[1:])
     else:

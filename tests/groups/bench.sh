@@ -3,7 +3,8 @@
 # The measurements of make bench: every workload over every contender, interleaved. Each gives a
 # line of JSON in /run/out/bench; tests/bench/bench.py makes the table of them. Kernel parameters,
 # comma separated: smbdr_bench_beds (siw,rxe), smbdr_bench_contenders, smbdr_bench_workloads,
-# smbdr_bench_rounds, smbdr_bench_ms (for each measurement), smbdr_bench_conns (for memory).
+# smbdr_bench_rounds, smbdr_bench_ms (for each measurement), smbdr_bench_conns (for memory),
+# smbdr_bench_events (trace events that are counted meanwhile: none).
 # The first that fails ends it.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
@@ -20,6 +21,7 @@ workloads=$(param smbdr_bench_workloads oneway-1m,pingpong-64,pipelined-4k)
 rounds=$(param smbdr_bench_rounds 1)
 ms=$(param smbdr_bench_ms 500)
 conns=$(param smbdr_bench_conns 1000)
+events=$(param smbdr_bench_events '')
 
 # What a contender has no part in: no RDMA over TCP, and what costs much and tells little.
 applies() {
@@ -29,6 +31,28 @@ applies() {
 	ours1364:connects | ours1364:memory | intree8192:connects | intree8192:memory) return 1 ;;
 	verbs1*:read-* | verbs1*:write-* | verbs1*:connects | verbs1*:memory) return 1 ;;
 	esac
+}
+
+# Each event has a small ring of its own, which knows how many it has held and lost.
+instances=/sys/kernel/tracing/instances
+count_from_zero() {
+	local event ring
+	for event in $events; do
+		ring=$instances/${event#*/}
+		if [ ! -d "$ring" ]; then
+			mkdir "$ring"
+			echo 4 >"$ring/buffer_size_kb"
+			echo 1 >"$ring/events/$event/enable"
+		fi
+		: >"$ring/trace"
+	done
+}
+count_said() {
+	local event
+	for event in $events; do
+		awk -v name="${event#*/}" '/^(entries|overrun):/ { n += $2 } END { print name, n + 0 }' \
+			"$instances/${event#*/}"/per_cpu/cpu*/stats
+	done
 }
 
 # A workload's name is what the module calls it, the size, and for RDMA the depth: write-1m-8.
@@ -47,14 +71,15 @@ measure() {
 	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $bed: old connections do not go"; return 1; }
 	# For a profile.
 	[ -e /run/out/measuring ] || { cat /proc/kallsyms >/run/out/kallsyms; touch /run/out/measuring; }
+	count_from_zero
 	if ! said=$(echo "$contender $what $addr $port $(size_of "$size") ${depth:-1} $ms" 2>&1 >"$debug/run"); then
 		ktap_fail "$contender $workload on $bed fails" \
 			"in $(sed -n 's/^where //p' "$debug/report"): $said"
 		return 1
 	fi
-	awk -v head="{\"round\": $round, \"bed\": \"$bed\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
+	{ cat "$debug/report"; count_said; } | awk -v head="{\"round\": $round, \"bed\": \"$bed\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
 		{ head = head ", \"" $1 "\": " $2 }
-		END { print head "}" }' "$debug/report" >>/run/out/bench
+		END { print head "}" }' >>/run/out/bench
 }
 
 # Each round begins with another contender.

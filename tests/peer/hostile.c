@@ -539,7 +539,10 @@ static void slow(uint32_t len, uint64_t least)
 				  (unsigned long long)most);
 			ready = true;
 		}
-		if (ready || len > 1000)
+		/* At first it is to come to an end, then it is not to be traffic worth a measurement. */
+		if (ready)
+			usleep(50000);
+		else if (len > 1000)
 			usleep(5000);
 	}
 }
