@@ -808,6 +808,9 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	if (ssk->conn)
 		state = smbdr_conn_state(ssk->conn);
 	ended = state >= SMBDR_CLOSING;
+	/* Who sees the end here may ask for the reason before the upcall has told it. */
+	if (ended && smbdr_sk_update(sk))
+		sk_error_report(sk);
 	if (READ_ONCE(sk->sk_err))
 		mask |= EPOLLERR;
 	if (sk->sk_shutdown == SHUTDOWN_MASK || sk->sk_state == TCP_CLOSE || ended)

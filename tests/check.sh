@@ -8,8 +8,8 @@ set -uo pipefail
 # group without a script is reported as a failure.
 vm_table='
 release: stream close keepalive many peer rdma noise limits
-kasan:   stream ksmbd peer fuzz failnth limits storm
-kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example
+kasan:   stream ksmbd peer fuzz storm
+kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
 lockdep: stream keepalive ksmbd storm
 lockdep: smoke api close many netns rdma rdma_fault example
 leak:    close many reload trace peer storm

@@ -15,7 +15,7 @@ boots=${BOOTS:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'stop; exit 130' INT TERM
-steps=0 running=0
+steps=0
 
 # one NUMBER NAME COMMAND...: run it, show its output, leave its totals and its time in a file.
 one() {
@@ -46,11 +46,7 @@ step() {
 # The same, beside others: each line says which step it is of.
 beside() {
 	steps=$((steps + 1))
-	if [ "$running" -ge "$boots" ]; then
-		wait -n
-		running=$((running - 1))
-	fi
-	running=$((running + 1))
+	while [ "$(jobs -rp | wc -l)" -ge "$boots" ]; do wait -n; done
 	# A process group of its own, to stop all of it.
 	set -m
 	one "$steps" "$@" | sed -u "s/^/$steps| /" &
@@ -58,7 +54,6 @@ beside() {
 }
 alone() {
 	wait
-	running=0
 	step "$@"
 }
 stop() {

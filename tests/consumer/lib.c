@@ -19,10 +19,13 @@
 #include <linux/kthread.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 #include <linux/module.h>
+#include <net/sock.h>
+#include <asm/ioctls.h>
 #include "smbdr_test.h"
 
 #define ST_PERIOD	65521U
@@ -318,6 +321,23 @@ int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms)
 int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms)
 {
 	return st_wait_poll_is(sock, mask, false, ms);
+}
+
+/* 0 once the device has let go of all that was sent, -ETIME after st_cfg.timeout. */
+int st_wait_sent(struct socket *sock)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
+	int left;
+
+	for (;;) {
+		int ret = sock->sk->sk_prot->ioctl(sock->sk, SIOCOUTQ, &left);
+
+		if (ret || !left)
+			return ret;
+		if (time_after(jiffies, end))
+			return -ETIME;
+		usleep_range(100, 200);
+	}
 }
 
 void st_put_hdr(u8 *hdr, u32 len)

@@ -95,7 +95,7 @@ static void stress_counts(struct kunit *test)
 		if (!mr)
 			break;
 		/* It is known to be registered when something sent later has completed. */
-		msleep(20);
+		KUNIT_EXPECT_EQ(test, st_wait_sent(s.p.c), 0);
 		if (i < STRESS_COUNTED)
 			stress_invalidate(test, &s, i, i & 1 ? 100 * SZ_1K : 10, desc.token);
 		smbdr_kern_mr_deregister(mr);

@@ -191,6 +191,16 @@ static int stress_wait_thread(struct st_thread *t)
 	return PTR_ERR_OR_ZERO(w->mr);
 }
 
+/* Until it waits, which it does in one place only. */
+static void stress_asleep(struct kunit *test, struct task_struct *task)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
+
+	while (!(READ_ONCE(task->__state) & TASK_INTERRUPTIBLE) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(task->__state) & TASK_INTERRUPTIBLE);
+}
+
 /* All regions are taken: the next ones wait in line, a signal or the end lets go. */
 static void stress_regions(struct kunit *test)
 {
@@ -209,14 +219,17 @@ static void stress_regions(struct kunit *test)
 		w[i].sock = s.p.c;
 		KUNIT_ASSERT_EQ(test, st_mem_alloc(&w[i].mem, ST_MEM_VMALLOC, 0, 100), 0);
 		t[i] = st_run("wait", stress_wait_thread, &w[i]);
-		msleep(100);
+		KUNIT_ASSERT_NOT_NULL(test, t[i]);
+		stress_asleep(test, t[i]->task);
 	}
 	KUNIT_EXPECT_FALSE(test, completion_done(&t[0]->done));
 
 	/* First come, first served. */
 	smbdr_kern_mr_deregister(mr[0]);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&t[0]->done, 5 * HZ), 0);
-	complete(&t[0]->done);
+	if (wait_for_completion_timeout(&t[0]->done, 5 * HZ))
+		complete(&t[0]->done);
+	else
+		KUNIT_FAIL(test, "the first is not served");
 	KUNIT_EXPECT_FALSE(test, completion_done(&t[1]->done));
 	KUNIT_EXPECT_EQ(test, st_join(t[0], ST_SOON), 0);
 

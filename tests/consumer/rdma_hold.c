@@ -39,9 +39,9 @@ static int st_hold_thread(struct st_thread *t)
 	descs = smbdr_kern_mr_descs(h->mr[0], &nr);
 	while (!h->err) {
 		st_where(t, "transfer %llu", h->transfers);
-		h->err = st_rdma(h->p.s, &h->local, SMBDR_KERN_RDMA_WRITE, descs, nr, 0);
+		WRITE_ONCE(h->err, st_rdma(h->p.s, &h->local, SMBDR_KERN_RDMA_WRITE, descs, nr, 0));
 		if (!h->err)
-			h->transfers++;
+			WRITE_ONCE(h->transfers, h->transfers + 1);
 	}
 	return 0;
 }
@@ -63,10 +63,11 @@ static void st_hold_free(struct st_hold *h)
 /**
  * st_hold_start() - register memory and start to write into it
  *
- * Return: 0, or what went wrong.
+ * Return: 0 when the first transfer is over, or what went wrong.
  */
 int st_hold_start(void)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
 	struct st_hold *h;
 	int i, ret;
 
@@ -94,6 +95,8 @@ int st_hold_start(void)
 		st_hold_free(h);
 	else
 		st_hold = h;
+	while (!ret && !READ_ONCE(h->transfers) && !READ_ONCE(h->err) && time_before(jiffies, end))
+		usleep_range(100, 200);
 	return ret;
 }
 

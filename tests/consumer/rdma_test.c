@@ -368,13 +368,11 @@ static void rdma_async_done(void *arg, int err)
 /* Wait for all callbacks. If some are missing the connection's end has to bring them. */
 static bool rdma_async_wait(struct kunit *test, struct st_pair *p)
 {
-	unsigned long ms = msecs_to_jiffies(ST_SOON);
-
-	if (wait_for_completion_timeout(&rdma_async_all, ms))
+	if (wait_for_completion_timeout(&rdma_async_all, msecs_to_jiffies(2 * st_cfg.timeout)))
 		return true;
 	KUNIT_FAIL(test, "%d callbacks are missing", atomic_read(&rdma_async_left));
 	kernel_sock_shutdown(p->s, SHUT_RDWR);
-	if (wait_for_completion_timeout(&rdma_async_all, ms))
+	if (wait_for_completion_timeout(&rdma_async_all, msecs_to_jiffies(ST_SOON)))
 		return true;
 	st_calls_lost();
 	return false;

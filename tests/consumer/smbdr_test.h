@@ -127,6 +127,7 @@ int st_apply(struct socket *sock, const struct st_opts *o);
 u32 st_poll(struct socket *sock);
 int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms);
 int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms);
+int st_wait_sent(struct socket *sock);
 void st_set_timeout(struct socket *sock, unsigned int ms);
 
 /* lib.c: data */

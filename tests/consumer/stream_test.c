@@ -347,6 +347,7 @@ static void stream_waitall(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st_join(t, FLOW_LONG), 0);
 
 		KUNIT_EXPECT_EQ(test, st_send_all(p.c, l->frame[0], sizeof(l->frame[0]), 0), 0);
+		KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLIN, st_cfg.timeout), 0);
 		st_set_timeout(p.s, 300);
 		KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, sizeof(l->frame), MSG_WAITALL),
 				sizeof(l->frame[0]));
@@ -733,7 +734,7 @@ static void stream_lowered_sndbuf(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, stream_lower(p.c, p.s), 0);
 		KUNIT_EXPECT_EQ(test, st_wait_poll(p.c, EPOLLOUT, st_cfg.timeout), 0);
 		KUNIT_EXPECT_EQ(test, stream_lower(p.s, p.c), 0);
-		p.s->sk->sk_sndtimeo = msecs_to_jiffies(st_cfg.timeout);
+		st_set_timeout(p.s, st_cfg.timeout);
 		KUNIT_EXPECT_EQ(test, st_send_frame(p.s, 9, STREAM_LOW), 0);
 		KUNIT_EXPECT_EQ(test, st_recv_frame(p.c, 9, STREAM_LOW, 0, frame), 0);
 	}

@@ -19,7 +19,7 @@ unreachable='rebind_addr relisten'
 # call before that one failed in its turn.
 at_start='workqueue proto proto6 pernet protosw6'
 
-! module_loaded net_smbdirect || check 'the module of an earlier group goes' unload_module net_smbdirect
+! module_loaded net_smbdirect || check 'the module of an earlier group goes' wait_for 20 unload_module net_smbdirect
 # The start of the module. ENOMEM and the like, and nothing stays of the attempt.
 nth=0
 while [ "$nth" -lt 50 ]; do

@@ -14,7 +14,8 @@ work() {
 	check 'mount' mount_share "$(pair_addr server)" echo_interval=4 || return
 	said=$(timeout 500 python3 /run/top/tests/smb/io.py "$SMB_MNT/$(param smbdr_file io)" /run/out/stop 2>/tmp/io.err)
 	cat /tmp/io.err >&2
-	echo "$said" >/run/out/said
+	echo "$said" >/run/out/said.new
+	mv /run/out/said.new /run/out/said
 	check 'nothing that was synced is lost' sh -c 'case "$1" in *"wrong 0") ;; *) false ;; esac' - "$said"
 	check 'unmount' umount_share
 }

@@ -17,10 +17,11 @@ serve() {
 		if [ -e /run/out/client_gone ]; then
 			since=$SECONDS
 			if wait_for 240 rdma_idle; then
-				echo "after $((SECONDS - since)) s" >/run/out/noticed
+				echo "after $((SECONDS - since)) s"
 			else
-				echo 'not within 240 s' >/run/out/noticed
-			fi
+				echo 'not within 240 s'
+			fi >/run/out/noticed.new
+			mv /run/out/noticed.new /run/out/noticed
 			rm /run/out/client_gone
 		fi
 		sleep 0.1

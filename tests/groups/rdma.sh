@@ -13,17 +13,19 @@ regions_left() { echo "$(($(counter MrRegistered) - $(counter MrInvLocal) - $(co
 # rxe sends again what was not answered for half a second, as happens on a machine with more to do than
 # it can, and the other end takes the repetition of a read, whose region is gone by then, for an
 # attack. So a suite that fails while rxe counted repetitions is run again, twice at most.
+# Afterwards, before is what regions_left said before the last try.
 rxe_repetitions() {
 	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
 	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
 }
-run_stress() {
-	local bed=$1 try before said
+run_rdma() {
+	local suite=$1 bed=$2 try repeated said
 	for try in 1 2 3; do
-		before=$(rxe_repetitions)
-		said=$(run_suite smbdr_rdma_stress "$bed")
-		[[ $bed == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$before" ]] || break
-		echo "try $try: rxe repeated itself, and $(grep -c '^not ok' <<<"$said") failed" >&2
+		before=$(regions_left)
+		repeated=$(rxe_repetitions)
+		said=$(run_suite "$suite" "$bed")
+		[[ $bed == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$repeated" ]] || break
+		echo "$suite, try $try: rxe repeated itself, and $(grep -c '^not ok' <<<"$said") failed" >&2
 	done
 	echo "$said"
 	ktap_count=$((ktap_count + $(grep -cE '^(not )?ok' <<<"$said")))
@@ -31,12 +33,11 @@ run_stress() {
 
 need_transport
 for bed in 'siw v4' 'rxe v4'; do
-	before=$(regions_left)
-	for suite in smbdr_rdma smbdr_rdma_descs smbdr_rdma_misuse; do run_suite "$suite" "$bed"; done
-	check "all regions of $bed were invalidated" test "$(regions_left)" = "$before"
-	run_suite smbdr_rdma_attack "$bed"
-	run_stress "$bed"
-	run_suite smbdr_rdma_end "$bed"
+	for suite in smbdr_rdma smbdr_rdma_descs smbdr_rdma_misuse; do
+		run_rdma "$suite" "$bed"
+		check "$suite on $bed: all regions were invalidated" test "$(regions_left)" = "$before"
+	done
+	for suite in smbdr_rdma_attack smbdr_rdma_stress smbdr_rdma_end; do run_rdma "$suite" "$bed"; done
 done
 check 'the peer invalidated some' test "$(counter MrInvRemote)" -gt 0
 check 'no RDMA resources stay' wait_for 10 rdma_idle

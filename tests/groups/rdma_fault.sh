@@ -52,6 +52,7 @@ kernel_qps_are() {
 }
 squatters=0
 squat() {
+	: >/tmp/squat
 	/tmp/peer/smbdr-hostile squat "$1" "$2" 2 >/tmp/squat 2>&1 &
 	squatters=$!
 	wait_for 20 grep -q '^ready connected 2' /tmp/squat
@@ -113,6 +114,8 @@ for bed in 'siw v4' 'rxe v4'; do
 	counted "$bed" stress_foreign_key MrInvRemote=0 ProtoErrors=2
 done
 
+# Connections go in the background.
+check 'nothing is left of these' wait_for 10 rdma_idle
 at_start=$(sorted_counts)
 for round in 1 2 3; do
 	for type in siw rxe; do

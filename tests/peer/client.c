@@ -164,3 +164,14 @@ int late_accept(void)
 	close(fd);
 	return err;
 }
+
+/* The peer's answer to the negotiation comes before its connection is there to be accepted. */
+int late_accept_soon(void)
+{
+	double end = peer_now() + WAIT;
+	int err;
+
+	while ((err = late_accept()) == EAGAIN && peer_now() < end)
+		usleep(1000);
+	return err;
+}

@@ -146,6 +146,7 @@ void client_works(void);		/* a whole connection, all well */
 
 /* client.c: the late server takes a connection that waits; 0, or the errno of accept() */
 int late_accept(void);
+int late_accept_soon(void);
 
 /* fuzz.c */
 void peer_fuzz(uint64_t seed, uint32_t count);
@@ -158,8 +159,8 @@ void peer_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noretu
 enum other_end {
 	ECHO,		/* an echo server with default timers */
 	IDLE,		/* one that asks after a second and waits long for the answer */
-	HASTY,		/* one with a second for everything */
-	LATE,		/* one with a second for keepalives that accepts when it is told to */
+	HASTY,		/* one with four seconds for everything */
+	LATE,		/* one with four seconds for keepalives that accepts when it is told to */
 	CLIENT,		/* a client: we listen */
 };
 

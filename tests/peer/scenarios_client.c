@@ -177,7 +177,7 @@ static void response_twice(void)
 /* Nothing is said, and the client's time for it is short. */
 static void no_response(void)
 {
-	client_open(500, "connect=2000");
+	client_open(500, "connect=4000");
 	peer_recv_request();
 	peer_expect_disconnect();
 	client_end("connect", ETIMEDOUT);
@@ -185,7 +185,7 @@ static void no_response(void)
 
 static void no_accept(void)
 {
-	client_start(500, "connect=2000");
+	client_start(500, "connect=4000");
 	peer_await();
 	client_expect("connect", ETIMEDOUT);
 	peer_reject();

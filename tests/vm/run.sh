@@ -47,7 +47,8 @@ fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 mkdir -p "$cache/out"
 # Keep the last runs for a look back, not for ever.
-find "$cache/out" -mindepth 1 -maxdepth 1 -mtime +3 -exec rm -rf {} +
+# Another run may be at the same.
+find "$cache/out" -mindepth 1 -maxdepth 1 -mtime +3 -exec rm -rf {} + 2>/dev/null || true
 out=${OUT:-$(mktemp -d "$cache/out/$(date +%m%d-%H%M%S)-$flavour.XXXX")}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
