@@ -10,11 +10,12 @@
  *
  * Completions of sends wait in their queue until somebody needs one. A short message has
  * nothing to give back that could not wait for the next ones, and of the switches between
- * threads that a round trip costs, each third was one to the worker. So the event of that
+ * threads that a round trip costs, every third was one to the worker. So the event of that
  * queue is only noted, and the worker starts when smbdr_send_cq_needed() says so. For that
  * our handler stands before the one of the RDMA core, which starts the worker and nothing
- * else. A send that fails is not noticed late: it takes the queue pair with it, which drivers
- * tell of, and flushed receives are events of the other queue.
+ * else: the one place where we rely on how the core does something. A send that fails is not
+ * noticed late: it takes the queue pair with it, which drivers tell of, and flushed receives
+ * are events of the other queue.
  *
  * The device must be able to register memory by work request: SMB Direct is
  * pointless without, and refusing early is clearer than failing later.

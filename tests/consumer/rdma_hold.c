@@ -63,7 +63,7 @@ static void st_hold_free(struct st_hold *h)
 /**
  * st_hold_start() - register memory and start to write into it
  *
- * Return: 0 when the first transfer is over, or what went wrong.
+ * Return: 0 when the first transfer is over or should be, or what went wrong before.
  */
 int st_hold_start(void)
 {

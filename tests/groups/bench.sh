@@ -40,11 +40,10 @@ count_from_zero() {
 	for event in $events; do
 		ring=$instances/${event#*/}
 		if [ ! -d "$ring" ]; then
-			mkdir "$ring"
-			echo 4 >"$ring/buffer_size_kb"
-			echo 1 >"$ring/events/$event/enable"
+			mkdir "$ring" && echo 4 >"$ring/buffer_size_kb" &&
+				echo 1 >"$ring/events/$event/enable" || return
 		fi
-		: >"$ring/trace"
+		: >"$ring/trace" || return
 	done
 }
 count_said() {
@@ -71,7 +70,7 @@ measure() {
 	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $bed: old connections do not go"; return 1; }
 	# For a profile.
 	[ -e /run/out/measuring ] || { cat /proc/kallsyms >/run/out/kallsyms; touch /run/out/measuring; }
-	count_from_zero
+	said=$(count_from_zero 2>&1) || { ktap_fail "events are counted" "$said"; return 1; }
 	if ! said=$(echo "$contender $what $addr $port $(size_of "$size") ${depth:-1} $ms" 2>&1 >"$debug/run"); then
 		ktap_fail "$contender $workload on $bed fails" \
 			"in $(sed -n 's/^where //p' "$debug/report"): $said"

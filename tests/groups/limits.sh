@@ -150,9 +150,17 @@ used_at_most() { [ "$(used)" -le "$1" ]; }
 # The rate of others, alone and beside these, by turns. Other work of the machine only ever makes one
 # less, so the best of each counts, and three rounds that say no are followed by more.
 best() { printf '%s\n' "$@" | sort -n | tail -n 1; }
-rate() { echo "$addr 257 64" >"$SMBDR_DEBUG/transfer" && echo $((64 * 1049 / $(value hash_ms))); }
+# 0 if it does not get through.
+rate() {
+	if echo "$addr 257 64" >"$SMBDR_DEBUG/transfer"; then
+		echo $((64 * 1049 / $(value hash_ms)))
+	else
+		echo 0
+	fi
+}
 rates_fair() {
 	echo "alone ${alone[*]}, beside ${beside[*]}"
+	[[ " ${alone[*]} ${beside[*]} " != *' 0 '* ]] || { echo 'a transfer fails'; return 1; }
 	[ "$(($(best "${beside[@]}") * 5))" -ge "$(($(best "${alone[@]}") * 4))" ]
 }
 unaffected() {

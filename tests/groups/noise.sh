@@ -27,7 +27,8 @@ count=$((total / 2 / $(wc -l <<<"$variants")))
 value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
 all_there() { cat "$SMBDR_DEBUG/report"; grep -qx "frames $1 $1" "$SMBDR_DEBUG/report"; }
-# exchange_all ADDR [PID]: a call has 90 s, which is plenty for so many frames.
+# exchange_all ADDR [PID]: a call has 90 s, which is plenty for so many frames. What the report says
+# of time is that of the last call.
 exchange_all() {
 	local left=$count n
 	while [ "$left" -gt 0 ]; do

@@ -25,7 +25,8 @@ run_rdma() {
 		repeated=$(rxe_repetitions)
 		said=$(run_suite "$suite" "$bed")
 		[[ $bed == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$repeated" ]] || break
-		echo "$suite, try $try: rxe repeated itself, and $(grep -c '^not ok' <<<"$said") failed" >&2
+		echo "$suite, try $try: rxe repeated itself, and these failed" >&2
+		grep -A9 '^not ok' <<<"$said" >&2
 	done
 	echo "$said"
 	ktap_count=$((ktap_count + $(grep -cE '^(not )?ok' <<<"$said")))
