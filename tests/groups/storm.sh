@@ -31,7 +31,8 @@ actions=(close close close shutdown shutdown shutdown kill kill peer peer peer u
 deaf_port=20001
 deaf_pid='' squat_pid='' holder=''
 
-storm() { echo "$*" >"$SMBDR_DEBUG/storm"; }
+# A process of its own: the end of one that this shell started would interrupt the call.
+storm() { (echo "$*" >"$SMBDR_DEBUG/storm"); }
 report() { tr '\n' ' ' <"$SMBDR_DEBUG/report"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 kill_user() { [ -z "$1" ] || { kill -KILL "$1" 2>/dev/null; wait_for 10 gone "$1"; }; } 2>/dev/null
@@ -79,7 +80,7 @@ other_there() {
 	# The first request may find that no neighbour is known, and is sent again only after four
 	# seconds: longer than a connect() of the storm waits.
 	wait_for 10 other_ready && ip netns exec other bash -c 'echo >/dev/udp/10.79.0.1/9' &&
-		echo "10.79.0.2 1 $holder" >"$SMBDR_DEBUG/exchange"
+		(echo "10.79.0.2 1 $holder" >"$SMBDR_DEBUG/exchange")
 }
 other_ready() {
 	[ "$(cat /sys/class/net/va/carrier)" = 1 ] &&
