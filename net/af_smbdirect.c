@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The socket: its calls, and what the core has to tell it.
+ * The socket: its calls. What the core has to tell it is in upcall.c.
  *
  * Objects. A socket has no endpoint until bind() or connect() makes one (struct
  * smbdr_conn); listen() turns the endpoint into a listener; accept() makes a
@@ -136,103 +136,6 @@ void smbdr_sk_sync_buffers(struct sock *sk)
 	smbdr_conn_set_sndbuf(conn, READ_ONCE(sk->sk_sndbuf));
 	smbdr_conn_set_rcvbuf(conn, READ_ONCE(sk->sk_rcvbuf));
 }
-
-/* ----- upcalls: no socket lock; the socket stays while they run ----- */
-
-/*
- * Take over what the endpoint has come to. Upcalls may come late and several at
- * once, so what counts is where the endpoint is, not what the upcall was for.
- * Returns true if there is an error to report.
- */
-static bool smbdr_sk_update(struct sock *sk)
-{
-	struct smbdr_sock *ssk = smbdr_sk(sk);
-	struct smbdirect_info info;
-	enum smbdr_state state;
-	bool tell = false;
-	int err;
-
-	spin_lock_bh(&ssk->up_lock);
-	state = smbdr_conn_state(ssk->conn);
-	err = state >= SMBDR_CLOSING ? -smbdr_conn_error(ssk->conn) : 0;
-	if (sk->sk_state == TCP_SYN_SENT && state >= SMBDR_ESTABLISHED) {
-		/* It may have been connected and be over already: no failure to connect. */
-		smbdr_conn_info(ssk->conn, &info);
-		if (info.max_send_size) {
-			WRITE_ONCE(sk->sk_state, TCP_ESTABLISHED);
-		} else {
-			/* Never connected: an orderly end is no success either. */
-			WRITE_ONCE(sk->sk_state, TCP_CLOSE);
-			err = err ?: ECONNABORTED;
-			tell = true;
-		}
-	}
-	if (sk->sk_state == TCP_ESTABLISHED || sk->sk_state == TCP_CLOSE_WAIT)
-		tell = err != 0;
-	/* Not at CLOSING: what was received is still on its way into the queue. */
-	if (sk->sk_state == TCP_ESTABLISHED && state == SMBDR_CLOSED)
-		WRITE_ONCE(sk->sk_state, TCP_CLOSE_WAIT);
-	if (tell && ssk->end_told)
-		tell = false;
-	if (tell) {
-		ssk->end_told = true;
-		WRITE_ONCE(sk->sk_err, err);
-	}
-	spin_unlock_bh(&ssk->up_lock);
-	return tell;
-}
-
-static void smbdr_up_state(void *owner)
-{
-	struct sock *sk = owner;
-	struct socket *sock;
-
-	if (smbdr_sk_update(sk))
-		sk_error_report(sk);
-	sk->sk_state_change(sk);
-	/* Readers and writers have to look, whoever replaced which callback, and waits for what. */
-	rcu_read_lock();
-	sock = READ_ONCE(sk->sk_socket);
-	if (sock)
-		set_bit(SOCK_NOSPACE, &sock->flags);
-	rcu_read_unlock();
-	if (smbdr_conn_state(smbdr_sk(sk)->conn) >= SMBDR_CLOSING)
-		sk->sk_data_ready(sk);
-	sk->sk_write_space(sk);
-}
-
-static void smbdr_up_data(void *owner)
-{
-	struct sock *sk = owner;
-
-	sk->sk_data_ready(sk);
-}
-
-static void smbdr_up_space(void *owner)
-{
-	struct sock *sk = owner;
-
-	sk->sk_write_space(sk);
-}
-
-static const struct smbdr_conn_ops smbdr_sk_conn_ops = {
-	.state_change	= smbdr_up_state,
-	.data_ready	= smbdr_up_data,
-	.write_space	= smbdr_up_space,
-};
-
-static void smbdr_up_listener_state(void *owner)
-{
-	struct sock *sk = owner;
-
-	sk->sk_state_change(sk);
-	sk->sk_data_ready(sk);
-}
-
-static const struct smbdr_conn_ops smbdr_sk_listen_ops = {
-	.state_change	= smbdr_up_listener_state,
-	.data_ready	= smbdr_up_data,
-};
 
 /* ----- endpoints ----- */
 
@@ -528,7 +431,8 @@ static int smbdr_wait_connect(struct sock *sk, long timeo)
 
 	add_wait_queue(sk_sleep(sk), &wait);
 	smp_mb(); /* pairs with the one of skwq_has_sleeper() */
-	while (READ_ONCE(sk->sk_state) == TCP_SYN_SENT) {
+	/* Pairs with the release in smbdr_sk_update(): who sees the end has the reason. */
+	while (smp_load_acquire(&sk->sk_state) == TCP_SYN_SENT) {
 		if (!timeo)
 			err = -EINPROGRESS;
 		else if (signal_pending(current))
@@ -565,9 +469,8 @@ static int smbdr_connect(struct socket *sock, struct sockaddr_unsized *uaddr, in
 		return err;
 
 	lock_sock(sk);
-	/* Whoever saw by poll() that it is connected may be ahead of the upcall. */
-	if (ssk->conn && sock->state == SS_CONNECTING && smbdr_sk_update(sk))
-		sk_error_report(sk);
+	if (ssk->conn && sock->state == SS_CONNECTING)
+		smbdr_sk_tell(sk);
 	timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
 	/* Soft devices may be quicker than we are; the answer shall not depend on it. */
 	if (started && (flags & O_NONBLOCK))
@@ -753,7 +656,7 @@ static int smbdr_accept(struct socket *sock, struct socket *newsock, struct prot
 	release_sock(newsk);
 	/* It may have ended while nobody listened. */
 	if (smbdr_conn_state(conn) >= SMBDR_CLOSING)
-		smbdr_up_state(newsk);
+		smbdr_sk_tell(newsk);
 	return 0;
 }
 
@@ -769,6 +672,8 @@ static int smbdr_getname(struct socket *sock, struct sockaddr *addr, int peer)
 	int ret = len;
 
 	lock_sock(sk);
+	if (ssk->conn && sock->state == SS_CONNECTING)
+		smbdr_sk_tell(sk);
 	if (peer && sock->state != SS_CONNECTED &&
 	    !(sock->state == SS_CONNECTING && READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)) {
 		ret = -ENOTCONN;
@@ -808,13 +713,14 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	if (ssk->conn)
 		state = smbdr_conn_state(ssk->conn);
 	ended = state >= SMBDR_CLOSING;
-	/* Who sees the end here may ask for the reason before the upcall has told it. */
-	if (ended && smbdr_sk_update(sk))
-		sk_error_report(sk);
+	if (ended || (state == SMBDR_ESTABLISHED && sk->sk_state == TCP_SYN_SENT))
+		smbdr_sk_tell(sk);
+	/* Pairs with the release in smbdr_sk_update(). */
+	if (sk->sk_shutdown == SHUTDOWN_MASK || smp_load_acquire(&sk->sk_state) == TCP_CLOSE ||
+	    ended)
+		mask |= EPOLLHUP;
 	if (READ_ONCE(sk->sk_err))
 		mask |= EPOLLERR;
-	if (sk->sk_shutdown == SHUTDOWN_MASK || sk->sk_state == TCP_CLOSE || ended)
-		mask |= EPOLLHUP;
 	if ((sk->sk_shutdown & RCV_SHUTDOWN) || state == SMBDR_CLOSED)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	inq = smbdr_sk_inq(ssk);

@@ -37,8 +37,10 @@ static int smbdr_rx_verdict(struct sock *sk, bool ended)
 	if (!ssk->conn || sk->sk_state == TCP_LISTEN ||
 	    smbdr_conn_state(ssk->conn) == SMBDR_NEW)
 		return sock_error(sk) ?: -ENOTCONN;
-	if (ended)
+	if (ended) {
+		smbdr_sk_tell(sk);
 		return sock_error(sk);
+	}
 	return 1;
 }
 

@@ -86,6 +86,7 @@ static int smbdr_tx_error(struct sock *sk)
 		return -ENOTCONN;
 	case SMBDR_CLOSING:
 	case SMBDR_CLOSED:
+		smbdr_sk_tell(sk);
 		return -EPIPE;
 	default:
 		return 0;

@@ -98,6 +98,11 @@ long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
 void smbdr_sk_sync_buffers(struct sock *sk);
 
+/* upcall.c */
+extern const struct smbdr_conn_ops smbdr_sk_conn_ops;
+extern const struct smbdr_conn_ops smbdr_sk_listen_ops;
+void smbdr_sk_tell(struct sock *sk);
+
 /* sendmsg.c, recvmsg.c, sockopt.c */
 void smbdr_sk_no_space(struct sock *sk);
 void smbdr_write_space(struct sock *sk);

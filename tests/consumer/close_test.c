@@ -51,7 +51,7 @@ static int close_read_to_end(struct socket *sock, u64 *bytes)
 /* Connect without waiting and close at once, then later and later. */
 static void close_connecting(struct kunit *test)
 {
-	unsigned int i, n = st_scaled(100, 20);
+	unsigned int i, n = st_scaled(60, 20);
 	u16 port = st_port();
 	struct socket *ls, *c, *child;
 	int ret;
@@ -298,6 +298,72 @@ static void close_mid_message(struct kunit *test)
 	}
 }
 
+static int close_spin(struct st_thread *t)
+{
+	u8 byte;
+	int ret;
+
+	st_where(t, "read without waiting");
+	do {
+		ret = st_recv(t->arg, &byte, 1, MSG_DONTWAIT);
+		cond_resched();
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+/* Abort the writer inside a frame. 1: it is, 0: the reader had it all, -1: failed. */
+static int close_abort_inside(struct kunit *test, const u8 *frame, u32 len)
+{
+	const struct st_opts o = { .max_frag = len };
+	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
+	u64 before = st_counter("MsgRcvd");
+	struct st_thread *t;
+	struct st_pair p;
+	int ret;
+
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, &o, &o), 0);
+	if (!p.s)
+		return -1;
+	KUNIT_EXPECT_EQ(test, st_send_all(p.c, frame, len, 0), 0);
+	while (st_counter("MsgRcvd") - before < 100 && time_before(jiffies, end))
+		cond_resched();
+	t = st_run("reader", close_spin, p.s);
+	sock_no_linger(p.c->sk);
+	close_soon(test, &p.c, "writer inside a message");
+	ret = st_join(t, st_cfg.timeout);
+	if (st_stuck())
+		return -1;
+	st_pair_close(&p);
+	if (ret == 1)
+		return 0;
+	KUNIT_EXPECT_EQ(test, ret, -ECONNRESET);
+	return ret == -ECONNRESET ? 1 : -1;
+}
+
+/*
+ * A part of a frame has come when the connection ends. A reader who looks all the
+ * time, and may be the first to see the end, finds the reason, not the end of file.
+ */
+static void close_reason_first(struct kunit *test)
+{
+	const u32 len = SZ_8M;
+	unsigned int i, inside = 0, n = st_scaled(60, 20);
+	u8 *frame;
+	int ret = 0;
+
+	if (!st_ours() || st_counter("MsgRcvd") == U64_MAX)
+		kunit_skip(test, "no frame that would be there as a whole or not at all");
+	frame = kvzalloc(len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, frame);
+	st_put_hdr(frame, len - ST_HDR);
+	for (i = 0; ret >= 0 && i < n; i++) {
+		ret = close_abort_inside(test, frame, len);
+		inside += ret > 0;
+	}
+	KUNIT_EXPECT_GT(test, inside, n / 4);
+	kvfree(frame);
+}
+
 /* Everything that was queued when the writer closed arrives, then the end. */
 static void close_queued_run(struct kunit *test, u32 len, unsigned int max, unsigned int lag)
 {
@@ -365,7 +431,7 @@ static int close_both_thread(struct st_thread *t)
 /* Both ends at the same moment, idle and with data both ways. */
 static void close_at_once(struct kunit *test)
 {
-	unsigned int i, n = st_scaled(100, 20);
+	unsigned int i, n = st_scaled(60, 20);
 
 	for (i = 0; i < n; i++) {
 		struct close_both *b = kzalloc(sizeof(*b), GFP_KERNEL);
@@ -486,6 +552,7 @@ static struct kunit_case close_cases[] = {
 	KUNIT_CASE(close_listener_under),
 	KUNIT_CASE(close_mid_frame),
 	KUNIT_CASE(close_mid_message),
+	KUNIT_CASE(close_reason_first),
 	KUNIT_CASE(close_queued),
 	KUNIT_CASE(close_at_once),
 	KUNIT_CASE(close_shutdown_write),
