@@ -670,12 +670,16 @@ static int smbdr_getname(struct socket *sock, struct sockaddr *addr, int peer)
 					     sizeof(struct sockaddr_in6);
 	struct sockaddr_storage *ss = (struct sockaddr_storage *)addr;
 	int ret = len;
+	u8 state;
 
 	lock_sock(sk);
 	if (ssk->conn && sock->state == SS_CONNECTING)
 		smbdr_sk_tell(sk);
+	state = READ_ONCE(sk->sk_state);
+	/* Connected, even if it is over already, and connect() was not called again to say so. */
 	if (peer && sock->state != SS_CONNECTED &&
-	    !(sock->state == SS_CONNECTING && READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)) {
+	    !(sock->state == SS_CONNECTING &&
+	      (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT))) {
 		ret = -ENOTCONN;
 	} else {
 		smbdr_sk_learn_addrs(sk);

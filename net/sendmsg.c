@@ -86,7 +86,6 @@ static int smbdr_tx_error(struct sock *sk)
 		return -ENOTCONN;
 	case SMBDR_CLOSING:
 	case SMBDR_CLOSED:
-		smbdr_sk_tell(sk);
 		return -EPIPE;
 	default:
 		return 0;
@@ -272,10 +271,13 @@ int smbdr_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 	/* No byte of it was taken, so the next call may try again. */
 	if (token_set && !copied)
 		ssk->tx_has_token = false;
-	if (copied)
+	if (copied) {
 		ret = copied;
-	else if (ret == -EPIPE)
+	} else if (ret == -EPIPE) {
+		if (ssk->conn)
+			smbdr_sk_tell(sk);
 		ret = sk_stream_error(sk, msg->msg_flags, ret);
+	}
 	release_sock(sk);
 	return ret;
 }

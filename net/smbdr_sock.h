@@ -40,7 +40,8 @@
  * @peer: the peer's address, once known
  * @bind_addr: what bind() asked for, with the port that it got; a new attempt
  *	to connect or listen binds again. ss_family is 0 if not bound
- * @up_lock: serialises what upcalls write: sk_state, sk_err, @end_told
+ * @up_lock: serialises who takes over what the endpoint has come to: sk_state,
+ *	sk_err, @end_told
  * @end_told: sk_err was set for the end of @conn, which happens once
  * @counted: the socket is in the count of /proc/net/protocols
  * @tos: IP_TOS or IPV6_TCLASS, stored only

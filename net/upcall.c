@@ -5,15 +5,15 @@
  *
  * The endpoint's state is what everything is decided by, and it changes before
  * its upcall runs. Whoever has looked at it, on whatever processor, must not find a
- * socket that is behind: reads, writes, poll() and connect() that see an endpoint
- * connected or ended take that over themselves (smbdr_sk_tell()), and the
- * upcall, when it comes, finds it done. The reason of an end is written before
- * the state that shows the end.
+ * socket that is behind: a call that acts on an endpoint that is connected or has ended
+ * takes that over itself (smbdr_sk_tell()), and the upcall, when it comes, finds
+ * it done. The reason of an end is written before the state that shows the end.
  *
  * Locking. The core calls in process context with softirqs off, without the
  * socket lock; never after the socket has detached, which waits for calls that run.
- * up_lock makes those who write take turns; only the endpoint's lock is
- * taken inside.
+ * up_lock makes those who take over take turns; only the endpoint's lock is taken
+ * inside. The other writes of sk_state and sk_err are made by calls, under the
+ * socket lock, while there is nothing to take over.
  */
 #include "smbdr_sock.h"
 
@@ -28,13 +28,14 @@ static bool smbdr_sk_update(struct sock *sk)
 	struct smbdirect_info info;
 	enum smbdr_state state;
 	bool tell = false;
-	u8 to;
+	u8 from, to;
 	int err;
 
 	spin_lock_bh(&ssk->up_lock);
 	state = smbdr_conn_state(ssk->conn);
 	err = state >= SMBDR_CLOSING ? -smbdr_conn_error(ssk->conn) : 0;
-	to = sk->sk_state;
+	from = READ_ONCE(sk->sk_state);
+	to = from;
 	if (to == TCP_SYN_SENT && state >= SMBDR_ESTABLISHED) {
 		/* It may have been connected and be over already: no failure to connect. */
 		smbdr_conn_info(ssk->conn, &info);
@@ -58,7 +59,7 @@ static bool smbdr_sk_update(struct sock *sk)
 		ssk->end_told = true;
 		WRITE_ONCE(sk->sk_err, err);
 	}
-	if (to != sk->sk_state)
+	if (to != from)
 		smp_store_release(&sk->sk_state, to); /* the reason is there before the end */
 	spin_unlock_bh(&ssk->up_lock);
 	return tell;
@@ -71,7 +72,8 @@ static bool smbdr_sk_update(struct sock *sk)
  * For whoever acts on the endpoint's state: the socket has to be as far. The
  * error of an end is reported to sk_error_report once, here or by the upcall.
  *
- * Context: any; the socket lock held, or an upcall, so that the endpoint stays.
+ * Context: any. The endpoint stays: the socket lock is held, or it is an upcall, or nobody
+ * else has the socket yet.
  */
 void smbdr_sk_tell(struct sock *sk)
 {

@@ -269,7 +269,7 @@ struct smbdr_conn {
 	struct ib_qp *qp;
 	struct ib_pd *pd;
 	struct ib_cq *send_cq;
-	void (*send_cq_work)(struct ib_cq *cq, void *context);
+	ib_comp_handler send_cq_work;
 	atomic_t send_cq_event;
 	bool send_cq_wanted;
 	struct ib_cq *recv_cq;

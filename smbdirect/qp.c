@@ -24,16 +24,20 @@
 #include "internal.h"
 #include "trace.h"
 
+/* Start the worker if there was an event that it has not been told of. Context: any. */
+static void smbdr_send_cq_tell(struct smbdr_conn *conn)
+{
+	if (atomic_xchg(&conn->send_cq_event, 0))
+		conn->send_cq_work(conn->send_cq, conn->send_cq->cq_context);
+}
+
 /*
  * What matters arrives as a failed completion or an event of the id; the completion may be of a
  * send. Context: any. The completion queue outlives the queue pair.
  */
 static void smbdr_qp_event(struct ib_event *event, void *context)
 {
-	struct smbdr_conn *conn = context;
-
-	if (atomic_xchg(&conn->send_cq_event, 0))
-		conn->send_cq_work(conn->send_cq, NULL);
+	smbdr_send_cq_tell(context);
 }
 
 static void smbdr_qp_limits(const struct ib_device *dev, struct smbdr_limits *lim)
@@ -56,8 +60,8 @@ static void smbdr_send_cq_event(struct ib_cq *cq, void *context)
 
 	atomic_set(&conn->send_cq_event, 1);
 	smp_mb(); /* pairs with smbdr_send_cq_update(); of the two, one sees what the other wrote */
-	if (READ_ONCE(conn->send_cq_wanted) && atomic_xchg(&conn->send_cq_event, 0))
-		conn->send_cq_work(cq, context);
+	if (READ_ONCE(conn->send_cq_wanted))
+		smbdr_send_cq_tell(conn);
 }
 
 /*
@@ -82,15 +86,16 @@ static bool smbdr_send_cq_needed(const struct smbdr_conn *conn)
  */
 void smbdr_send_cq_update(struct smbdr_conn *conn)
 {
-	bool needed = smbdr_send_cq_needed(conn);
+	bool needed;
 
 	lockdep_assert_held(&conn->lock);
+	needed = smbdr_send_cq_needed(conn);
 	if (needed == conn->send_cq_wanted)
 		return;
 	WRITE_ONCE(conn->send_cq_wanted, needed);
 	smp_mb(); /* pairs with smbdr_send_cq_event() */
-	if (needed && conn->send_cq && atomic_xchg(&conn->send_cq_event, 0))
-		conn->send_cq_work(conn->send_cq, NULL);
+	if (needed)
+		smbdr_send_cq_tell(conn);
 }
 
 /**
@@ -102,8 +107,8 @@ void smbdr_send_cq_update(struct smbdr_conn *conn)
 void smbdr_send_cq_look(struct smbdr_conn *conn)
 {
 	spin_lock_bh(&conn->lock);
-	if (conn->state == SMBDR_ESTABLISHED && atomic_xchg(&conn->send_cq_event, 0))
-		conn->send_cq_work(conn->send_cq, NULL);
+	if (conn->state == SMBDR_ESTABLISHED)
+		smbdr_send_cq_tell(conn);
 	spin_unlock_bh(&conn->lock);
 }
 

@@ -9,10 +9,10 @@
  * kernel_sock_shutdown(), sock_release(). The byte stream is that of SMB over TCP.
  * Options of level SOL_SMBDIRECT are in <uapi/linux/smbdirect.h>.
  *
- * Contexts: all calls may sleep. sk_data_ready, sk_write_space and
- * sk_state_change may be replaced under sk_callback_lock as for TCP; they are
- * called in process context with bottom halves disabled and must not sleep nor
- * call back into the socket.
+ * Contexts: all calls may sleep. sk_data_ready, sk_write_space, sk_state_change
+ * and sk_error_report may be replaced under sk_callback_lock as for TCP; they are
+ * called in process context, by workers or within a call on the socket, and must
+ * not sleep nor call back into the socket.
  *
  * What a socket has no call for is declared below: memory that the peer may
  * read or write by RDMA, and reading and writing memory of the peer. Symbols

@@ -51,7 +51,7 @@ static int close_read_to_end(struct socket *sock, u64 *bytes)
 /* Connect without waiting and close at once, then later and later. */
 static void close_connecting(struct kunit *test)
 {
-	unsigned int i, n = st_scaled(60, 20);
+	unsigned int i, n = st_scaled(100, 20);
 	u16 port = st_port();
 	struct socket *ls, *c, *child;
 	int ret;
@@ -307,14 +307,14 @@ static int close_spin(struct st_thread *t)
 	do {
 		ret = st_recv(t->arg, &byte, 1, MSG_DONTWAIT);
 		cond_resched();
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && !signal_pending(current));
 	return ret;
 }
 
 /* Abort the writer inside a frame. 1: it is, 0: the reader had it all, -1: failed. */
 static int close_abort_inside(struct kunit *test, const u8 *frame, u32 len)
 {
-	const struct st_opts o = { .max_frag = len };
+	const struct st_opts o = { .max_recv = 512, .max_frag = len };
 	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
 	u64 before = st_counter("MsgRcvd");
 	struct st_thread *t;
@@ -324,10 +324,10 @@ static int close_abort_inside(struct kunit *test, const u8 *frame, u32 len)
 	KUNIT_EXPECT_EQ(test, st_pair_open(&p, &o, &o), 0);
 	if (!p.s)
 		return -1;
+	t = st_run("reader", close_spin, p.s);
 	KUNIT_EXPECT_EQ(test, st_send_all(p.c, frame, len, 0), 0);
 	while (st_counter("MsgRcvd") - before < 100 && time_before(jiffies, end))
 		cond_resched();
-	t = st_run("reader", close_spin, p.s);
 	sock_no_linger(p.c->sk);
 	close_soon(test, &p.c, "writer inside a message");
 	ret = st_join(t, st_cfg.timeout);
@@ -431,7 +431,7 @@ static int close_both_thread(struct st_thread *t)
 /* Both ends at the same moment, idle and with data both ways. */
 static void close_at_once(struct kunit *test)
 {
-	unsigned int i, n = st_scaled(60, 20);
+	unsigned int i, n = st_scaled(100, 20);
 
 	for (i = 0; i < n; i++) {
 		struct close_both *b = kzalloc(sizeof(*b), GFP_KERNEL);
