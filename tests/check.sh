@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every test: style, the pure layer in userspace, compilation for the oldest kernel, then the test
 # groups in kernels of the bed. The last line is the total; the exit status is 0 when nothing failed.
+# BED=qemu: the second bed, of which FLAVOURS ("kcsan kasan") says which kernels.
 set -uo pipefail
 
 # Which groups run in which kernel, the longest boots first, so that none is left alone at the end. A
@@ -22,11 +23,12 @@ release stock ours
 release stock stock
 lockdep ours ours
 '
-# With BED=qemu this and nothing else: on an emulated x86 machine, 15 times slower.
-qemu_table='
-kcsan:   smoke kunit api close stream keepalive many netns rdma peer
-kasan:   smoke kunit api close stream keepalive many netns rdma peer
-'
+# With BED=qemu this and nothing else: on an emulated x86 machine, 15 times slower. For each kernel:
+qemu_groups='smoke kunit api
+close netns
+stream keepalive
+many rdma
+peer'
 # For one boot; the slowest takes half of it on two idle cores.
 export TIMEOUT=${TIMEOUT:-$([ "${BED:-uml}" = uml ] && echo 1200 || echo 7200)}
 oldest=6.12
@@ -41,21 +43,21 @@ if ! tests/vm/deps.sh; then
 	exit 1
 fi
 vm_steps() {
-	local flavour groups how
+	local flavour groups
 	while IFS=': ' read -r flavour groups; do
 		[ -n "$flavour" ] || continue
-		how=beside
-		# Nothing is as slow as with kmemleak, and rxe gives up connections that are too slow.
-		[ "$flavour" != leak ] || how=alone
 		# shellcheck disable=SC2086 # a list
-		$how "kernel $flavour: $groups" tests/vm/run.sh "$flavour" $groups
+		beside "kernel $flavour: $groups" tests/vm/run.sh "$flavour" $groups
 	done <<<"$1"
 }
 case ${BED:-uml} in
 qemu)
 	# shellcheck disable=SC2034 # steps.sh: each emulates two CPUs
-	boots=1
-	vm_steps "$qemu_table"
+	boots=${BOOTS:-1}
+	for flavour in ${FLAVOURS:-kcsan kasan}; do
+		# shellcheck disable=SC2001 # each line
+		vm_steps "$(sed "s/^/$flavour: /" <<<"$qemu_groups")"
+	done
 	steps_end
 	exit ;;
 uml) ;;

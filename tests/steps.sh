@@ -4,7 +4,6 @@
 #
 #	step NAME COMMAND...	run it now
 #	beside NAME COMMAND...	run it beside up to BOOTS - 1 others that were begun like this
-#	alone NAME COMMAND...	run it when these are over
 #	steps_end		wait for all, tell what was run, print the total; its status is that
 #
 # A command whose last line is "N passed, N failed[, N skipped]" counts as that, any other as one
@@ -51,10 +50,6 @@ beside() {
 	set -m
 	one "$steps" "$@" | sed -u "s/^/$steps| /" &
 	set +m
-}
-alone() {
-	wait
-	step "$@"
 }
 stop() {
 	local pid

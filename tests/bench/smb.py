@@ -6,7 +6,8 @@ smb.py [--rounds N] [--seconds N] [--out DIRECTORY]
 
 Each round boots the release test kernel twice, once with our cifs.ko and ksmbd.ko and once with
 the stock ones (they have the same names, so one kernel cannot hold both), and runs every
-workload over siw and rxe; the stock boot adds TCP. Rounds are interleaved; the table has medians.
+workload over siw and rxe; the stock boot adds TCP, and what raw verbs move when the RDMA of a
+workload is all that is done. Rounds are interleaved; the table has medians.
 Written to DIRECTORY: smb.txt, smb.json (every single value) and smb.svg.
 """
 import argparse
@@ -19,19 +20,20 @@ import sys
 import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PAIRS = [("ours", "siw,rxe"), ("stock", "siw,rxe,tcp")]
+PAIRS = [("ours", "siw,rxe", ""), ("stock", "siw,rxe,tcp", "siw,rxe")]
 COLUMNS = [("siw", "ours"), ("siw", "stock"), ("rxe", "ours"), ("rxe", "stock"), ("tcp", "stock")]
 
 
-def boot(pair, transports, seconds):
+def boot(pair, transports, verbs, seconds):
     with tempfile.TemporaryDirectory() as out:
         env = dict(os.environ, OUT=out, SMB=f"{pair} {pair}", MEM="4G", TIMEOUT="900",
-                   APPEND=f"smbdr_bench_transports={transports} smbdr_bench_seconds={seconds}")
+                   APPEND=f"smbdr_bench_transports={transports} smbdr_bench_seconds={seconds} "
+                          f"smbdr_bench_verbs={verbs}")
         run = subprocess.run([TOP / "tests/vm/run.sh", "release", "smb_bench"], env=env,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if run.returncode:
             sys.exit(f"{run.stdout}\nsmb.py: the boot of the {pair} pair failed, see above")
-        return [dict(json.loads(line), pair=pair) for line in open(f"{out}/bench")]
+        return [{"pair": pair} | json.loads(line) for line in open(f"{out}/bench")]
 
 
 def collect(values, workload, transport, pair, key):
@@ -39,8 +41,27 @@ def collect(values, workload, transport, pair, key):
             if (v["workload"], v["transport"], v["pair"]) == (workload, transport, pair)]
 
 
+def workloads_of(values):
+    return list(dict.fromkeys(v["workload"] for v in values if v["pair"] != "verbs"))
+
+
+def verbs_table(values):
+    """How near SMB is to what the device does without it."""
+    lines = ["raw verbs, the same RDMA without SMB, and the share of it that SMB has",
+             f"{'':16}" + "".join(f"{t + ' verbs':>22}{'ours':>7}{'stock':>7}" for t in ("siw", "rxe"))]
+    for w in dict.fromkeys(v["workload"] for v in values if v["pair"] == "verbs"):
+        row = f"{w:16}"
+        for t in ("siw", "rxe"):
+            got = collect(values, w, t, "verbs", "value")
+            row += f"{statistics.median(got):>9.0f} [{min(got):.0f}-{max(got):.0f}]".rjust(22)
+            for pair in ("ours", "stock"):
+                row += f"{statistics.median(collect(values, w, t, pair, 'value')) / statistics.median(got):7.2f}"
+        lines.append(row)
+    return lines + [""]
+
+
 def table(values, rounds, seconds):
-    workloads = list(dict.fromkeys(v["workload"] for v in values))
+    workloads = workloads_of(values)
     lines = [f"Medians of {rounds} rounds of {seconds} s each (least and most in brackets); MB/s, for 4k IOPS.",
              "The ratio is ours to stock. TCP is the stock pair.", ""]
     head = f"{'':16}" + "".join(f"{t + ' ' + p:>22}" + (f"{'ratio':>7}" if p == "stock" and t != "tcp" else "")
@@ -58,12 +79,14 @@ def table(values, rounds, seconds):
                     row += f"{ours / statistics.median(got):7.2f}"
             lines.append(row)
         lines.append("")
+        if key == "value":
+            lines += verbs_table(values)
     return "\n".join(lines)
 
 
 def plot(values, path):
     """Ratio to TCP, so that all workloads fit on one scale."""
-    workloads = list(dict.fromkeys(v["workload"] for v in values))
+    workloads = workloads_of(values)
     rows = []
     for w in workloads:
         tcp = statistics.median(collect(values, w, "tcp", "stock", "value"))
@@ -94,9 +117,9 @@ def main():
     subprocess.run([TOP / "tests/vm/deps.sh", "bench"], check=True)
     values = []
     for n in range(args.rounds):
-        for pair, transports in PAIRS if n % 2 == 0 else reversed(PAIRS):
+        for pair, *what in PAIRS if n % 2 == 0 else reversed(PAIRS):
             print(f"round {n + 1} of {args.rounds}: {pair}", flush=True)
-            values += [dict(v, round=n) for v in boot(pair, transports, args.seconds)]
+            values += [dict(v, round=n) for v in boot(pair, *what, args.seconds)]
     args.out.mkdir(parents=True, exist_ok=True)
     text = table(values, args.rounds, args.seconds)
     (args.out / "smb.txt").write_text(text)

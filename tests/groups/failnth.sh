@@ -44,10 +44,7 @@ echo 0 >"$param"
 check 'a namespace has calls that can fail' test "$nth" -gt 1
 check 'a namespace starts when none fails' in_namespace test -e /proc/self/net/smbdirect
 
-# With kmemleak a driver takes minutes; what fails is ours, and siw needs all of it, rxe not.
-devices=siw,rxe
-! have_kmemleak || devices=siw
-for device in $(tr , ' ' <<<"${smbdr_failnth_devices:-$devices}"); do
+for device in $(tr , ' ' <<<"${smbdr_failnth_devices:-siw,rxe}"); do
 	bed="$device v4"
 	run_suite smbdr_fault "$bed" timeout=8000
 	check "no RDMA resources stay of $bed" wait_for 10 rdma_idle

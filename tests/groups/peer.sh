@@ -17,8 +17,6 @@ peer=/tmp/peer/smbdr-peer
 scenarios=$("$peer" 2>&1 | sed 1d)
 check 'the peer has its scenarios' test "$(wc -l <<<"$scenarios")" -ge 110
 port=9500
-# With kmemleak each of 65536 fragments takes more than a millisecond; the other kernels do all.
-! have_kmemleak || export SMBDR_PEER_FRAGMENTS=4096
 
 echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
 echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }

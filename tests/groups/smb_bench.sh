@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One round of make bench-smb for one pair of client and server: measure, write /run/out/bench.
-# The kernel parameters smbdr_bench_transports (siw,rxe,tcp) and smbdr_bench_seconds say what.
+# The kernel parameters smbdr_bench_transports (siw,rxe,tcp) and smbdr_bench_seconds say what, and
+# smbdr_bench_verbs (none) on which of them the device without SMB is measured as well.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -22,6 +23,35 @@ measure() {
 	python3 /run/top/tests/smb/workloads.py "$SMB_MNT" "$1" "$(param smbdr_bench_seconds 3)" >>/run/out/bench
 }
 
+# What the device moves when nothing but the RDMA of a workload is done: as many bytes at a time, by
+# as many threads, between memory that is registered before. Of a file read, it is the writes.
+measure_verbs() {
+	local t way size port=30000 debug=/sys/kernel/debug/smbdr_bench
+	need_transport || return 1
+	if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
+		check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || return 1
+	fi
+	check 'the benchmark loads' load_module smbdr_bench || return 1
+	for t in "$@"; do
+		for way in read write; do
+			for size in 64k 1M; do
+				port=$((port + 1))
+				check "raw verbs: $way $size on $t" verbs "$t" "$way" "$size" || continue
+				awk -v t="$t" -v w="$([ "$way" = read ] && echo write || echo read) $size" '
+					{ v[$1] = $2 }
+					END { printf "{\"transport\": \"%s\", \"workload\": \"%s\", \"pair\": \"verbs\", \"unit\": \"MB/s\", \"value\": %f}\n",
+						t, w, v["bytes"] * 1e3 / v["ns"] }
+					' "$debug/report" >>/run/out/bench
+			done
+		done
+	done
+	check 'the benchmark unloads' wait_for 20 unload_module smbdr_bench
+}
+verbs() {
+	wait_for 30 rdma_idle &&
+		(echo "verbs $2 $(bed_addr "$1 v4") $port $([ "$3" = 1M ] && echo 1048576 || echo 65536) 4 $(($(param smbdr_bench_seconds 3) * 1000))" >"$debug/run")
+}
+
 measure_all() {
 	local t
 	for t in $(param smbdr_bench_transports siw,rxe,tcp); do
@@ -32,5 +62,7 @@ measure_all() {
 		fi
 	done
 }
+# shellcheck disable=SC2046 # words
+[ -z "$(param smbdr_bench_verbs '')" ] || measure_verbs $(param smbdr_bench_verbs '')
 with_client with_server measure_all
 ktap_plan

@@ -83,8 +83,7 @@ static void variable_segments(void)
 /* Far more segments than anybody has credits, each padded to the full size. */
 static void small_segments(void)
 {
-	const char *some = getenv("SMBDR_PEER_FRAGMENTS");
-	uint32_t len = some ? atoi(some) : 65536, i;
+	uint32_t len = 65536, i;
 	uint8_t *buf = peer_pattern(len);
 	struct request r = normal;
 

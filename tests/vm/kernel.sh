@@ -7,7 +7,7 @@
 #   kernel.sh series                   print the default series
 #
 # SERIES is 7.3 or 6.12 (default: $KERNEL_SERIES, else that of KERNEL_SRC, else 7.3). FLAVOUR is
-# release, kasan, lockdep, coverage or headers (configured and prepared only, to compile modules
+# release, kasan, lockdep, leak, coverage or headers (configured and prepared only, to compile modules
 # against); BED=qemu builds x86 kernels for qemu instead, release, kasan or kcsan.
 # KERNEL_SRC names a kernel tree or tarball to use instead of the distribution's source of that
 # series; other series still come from the distribution.

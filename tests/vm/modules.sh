@@ -39,7 +39,7 @@ arch=um
 [ "${BED:-uml}" = uml ] || arch=x86_64
 args=(-C "$kernel" "ARCH=$arch" "CC=${CC:-gcc}" "M=$mirror" "NET_SMBDIRECT_TESTS=${NET_SMBDIRECT_TESTS:-1}")
 # Calls can be made to fail where that is tested; the release kernels run what users run.
-case $flavour in kasan | lockdep | kcsan | coverage) args+=(NET_SMBDIRECT_FAULTS=1) ;; esac
+case $flavour in kasan | lockdep | leak | kcsan | coverage) args+=(NET_SMBDIRECT_FAULTS=1) ;; esac
 # Our module counts its lines, the test modules do not.
 [ "$flavour" != coverage ] || args+=(NET_SMBDIRECT_COVERAGE=1)
 # A tree that is only prepared has no Module.symvers: compile fully, do not resolve symbols.

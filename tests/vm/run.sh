@@ -5,28 +5,23 @@
 #
 #   run.sh FLAVOUR GROUP...
 #
-# FLAVOUR: release, kasan, lockdep, coverage, or leak: the lockdep kernel with kmemleak at work,
-# which makes everything two to three times slower. What coverage counts ends in OUT/gcov. With
+# FLAVOUR: release, kasan, lockdep, leak or coverage. What coverage counts ends in OUT/gcov. With
 # BED=qemu: release, kasan or kcsan.
 #
-# Environment: SERIES (kernel.sh's default), CPUS (2), MEM (2G release, 3G debug), TIMEOUT (600
-# seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less 60), OUT
-# (output directory, default a fresh one in the cache), APPEND (more kernel parameters), SMB (whose
-# SMB modules the guest has: "ours stock" is our client and the stock server; default stock), NET_FD
-# (an open datagram socket, which becomes the guest's network device vec0; release only).
+# Environment: SERIES (kernel.sh's default), CPUS (2; leak has one), MEM (2G release, 3G debug),
+# TIMEOUT (600 seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less
+# 60), OUT (output directory, default a fresh one in the cache), APPEND (more kernel parameters), SMB
+# (whose SMB modules the guest has: "ours stock" is our client and the stock server; default stock),
+# NET_FD (an open datagram socket, which becomes the guest's network device vec0; release only).
 # The last line is "N passed, N failed[, N skipped]".
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
-[ $# -ge 2 ] || { sed -n '3,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-flavour=$1 name=$1 bed=${BED:-uml}
+[ $# -ge 2 ] || { sed -n '3,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+flavour=$1 bed=${BED:-uml}
 shift
 append=${APPEND:-}
-case $flavour in
-leak) name=lockdep ;;
-lockdep) append+=' kmemleak=off' ;;
-esac
 series=${SERIES:-$("$here/kernel.sh" series)}
 cpus=${CPUS:-2}
 timeout=${TIMEOUT:-600}
@@ -38,9 +33,9 @@ for group; do
 done
 
 "$here/deps.sh"
-build=$("$here/kernel.sh" build "$series" "$name")
+build=$("$here/kernel.sh" build "$series" "$flavour")
 if [ -f "$top/Kbuild" ]; then
-	mod=$("$here/modules.sh" "$name" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+	mod=$("$here/modules.sh" "$flavour" "$series") || { echo '0 passed, 1 failed'; exit 1; }
 else
 	mod=$(mktemp -d)	# no module yet: the bed alone can still be tested
 fi
@@ -66,7 +61,7 @@ mkdir -p "$modroot/$release/updates"
 flock "$mod.lock" find "$mod" -maxdepth 1 -name '*.ko' -exec cp -t "$modroot/$release/updates" {} +
 read -r smb_client smb_server <<<"${SMB:-stock stock}"
 if [ "$smb_client$smb_server" != stockstock ]; then
-	smb=$("$top/tools/smb/build.sh" "$name" "$series") || { echo '0 passed, 1 failed'; exit 1; }
+	smb=$("$top/tools/smb/build.sh" "$flavour" "$series") || { echo '0 passed, 1 failed'; exit 1; }
 	[ "$smb_client" != ours ] || cp "$smb/cifs.ko" "$modroot/$release/updates/"
 	[ "$smb_server" != ours ] || cp "$smb/ksmbd.ko" "$modroot/$release/updates/"
 fi
@@ -95,7 +90,7 @@ else
 	args+=("mem=$mem" root=none rootfstype=hostfs hostfs=/ con=null con0=null,fd:1 ssl=null)
 	[ -z "${NET_FD:-}" ] || args+=("vec0:transport=fd,fd=$NET_FD")
 	# SMP needs the seccomp mode; before 6.19 there is neither.
-	case $series in 6.*) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
+	case $series-$flavour in 6.*) ;; *-leak) args+=(seccomp=on) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
 	kernel=("$build/linux" "${args[@]}")
 fi
 
