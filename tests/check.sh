@@ -12,7 +12,7 @@ release: stream close keepalive many peer rdma noise limits
 kasan:   stream ksmbd peer fuzz storm
 kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
 lockdep: stream keepalive ksmbd storm
-lockdep: smoke api close many netns rdma rdma_fault example
+lockdep: smoke api close many netns reload trace rdma rdma_fault example
 leak:    close many reload trace peer storm
 leak:    rdma rdma_fault failnth
 '
