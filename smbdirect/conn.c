@@ -487,7 +487,6 @@ struct smbdr_conn *smbdr_conn_create(struct smbdr_ns *ns, const struct smbdr_par
 	rwlock_init(&conn->owner_lock);
 	conn->ops = &smbdr_no_ops;
 	INIT_LIST_HEAD(&conn->tx_queue);
-	INIT_LIST_HEAD(&conn->tx_free);
 	INIT_LIST_HEAD(&conn->rx_slots);
 	INIT_LIST_HEAD(&conn->rx_free);
 	INIT_LIST_HEAD(&conn->rx_queue);

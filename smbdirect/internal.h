@@ -70,13 +70,11 @@ struct smbdr_recv_slot {
 /**
  * struct smbdr_send_slot - a work request of the send queue
  * @cqe: completion, smbdr_wc_send()
- * @list: in conn->tx_free while idle
  * @msg: message whose last fragment this is, freed on completion
  * @seq: conn->sq_posted when it was posted
  */
 struct smbdr_send_slot {
 	struct ib_cqe cqe;
-	struct list_head list;
 	struct smbdr_msg *msg;
 	u64 seq;
 };
@@ -204,11 +202,12 @@ struct smbdr_ns {
  * @answer_owed: the peer asked for a message
  * @credits: the ledger
  * @tx_queue: struct smbdr_msg, the head is being sent
- * @tx_free: idle struct smbdr_send_slot
- * @tx_slots: all of them, sizing.sq_slots
+ * @tx_slots: ring of struct smbdr_send_slot, sizing.sq_slots of them
  * @tx_hdrs: a header for each slot
  * @tx_hdrs_dma: where the device sees @tx_hdrs
- * @tx_posted: slots whose completion has not been seen
+ * @tx_next: the slot to be used next
+ * @tx_posted: slots before it that are in use
+ * @tx_unsignaled: the last of these that have no completion
  * @tx_bytes: bytes accepted, and their completion not seen
  * @tx_mem: what they cost, bytes
  * @sndbuf: the owner's limit for @tx_mem
@@ -305,11 +304,12 @@ struct smbdr_conn {
 	struct smbdr_credits credits;
 
 	struct list_head tx_queue;
-	struct list_head tx_free;
 	struct smbdr_send_slot *tx_slots;
 	u8 *tx_hdrs;
 	u64 tx_hdrs_dma;
+	u32 tx_next;
 	u32 tx_posted;
+	u32 tx_unsignaled;
 	u32 tx_bytes;
 	u32 tx_mem;
 	u32 sndbuf;

@@ -373,6 +373,12 @@ static u32 smbdr_rw_chain(struct smbdr_conn *conn, struct smbdr_rw *rw,
 	struct ib_send_wr **tail = &area->first;
 	u32 max = SMBDR_RW_CHAIN, n;
 
+	/*
+	 * siw hands the pages of a request without a completion to TCP instead of their content,
+	 * and the completion of a later one does not wait for TCP.
+	 */
+	if (conn->iwarp)
+		max = 1;
 	if (rw->dir == SMBDR_KERN_RDMA_READ)
 		max = min(max, conn->depths.initiator_depth - conn->rw_reads);
 	slot->wrs = 0;

@@ -14,9 +14,9 @@
  * flag ride on the fragments. A receiver that follows 3.1.5.8 would end the
  * connection over an empty message between fragments.
  *
- * Every send is signaled: each slot has one owner and one completion,
- * and a completed slot tells that its message's memory is free (qp.c: sooner or
- * later, as it matters). The headers
+ * The slots are a ring. The last fragment of a message is signaled: its completion
+ * tells that the message's memory is free (qp.c: sooner or later, as it matters), and that
+ * the slots of the fragments before it are, of which only some are signaled. The headers
  * are one array, mapped once. Payload is mapped chunk by chunk when its first byte
  * is posted.
  */
@@ -32,6 +32,15 @@ static bool smbdr_tx_below_half(const struct smbdr_conn *conn)
 	return conn->tx_mem <= READ_ONCE(conn->sndbuf) / 2;
 }
 
+/* Sends succeed in order: this one, and those before it that have no completion. */
+static void smbdr_tx_retire(struct smbdr_conn *conn, const struct smbdr_send_slot *slot)
+{
+	u32 n = conn->sizing.sq_slots;
+	u32 oldest = (conn->tx_next + n - conn->tx_posted) % n;
+
+	conn->tx_posted -= (slot - conn->tx_slots + n - oldest) % n + 1;
+}
+
 static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_send_slot *slot = container_of(wc->wr_cqe, struct smbdr_send_slot, cqe);
@@ -44,8 +53,6 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 	spin_lock_bh(&conn->lock);
 	msg = slot->msg;
 	slot->msg = NULL;
-	list_add(&slot->list, &conn->tx_free);
-	conn->tx_posted--;
 	if (msg) {
 		bool was_above = !smbdr_tx_below_half(conn);
 
@@ -55,6 +62,7 @@ static void smbdr_wc_send(struct ib_cq *cq, struct ib_wc *wc)
 		space = !conn->tx_bytes || (was_above && smbdr_tx_below_half(conn));
 	}
 	if (wc->status == IB_WC_SUCCESS) {
+		smbdr_tx_retire(conn, slot);
 		smbdr_sq_retire(conn, slot->seq);
 		smbdr_tx_pump(conn);
 		smbdr_conn_check_drained(conn);
@@ -120,14 +128,26 @@ static void smbdr_tx_header(struct smbdr_conn *conn, struct smbdr_data_hdr *hdr)
 }
 
 /*
+ * Does this send need a completion? The last fragment frees the message. Of the others one in a
+ * quarter of the ring, so that it goes on being filled; and one that tells that what was posted to
+ * register memory is through, since it may be the last for want of credits. siw takes pages
+ * from the memory of a long send without one (rw.c), which is slower than to copy them.
+ */
+static bool smbdr_tx_signal(const struct smbdr_conn *conn, const struct smbdr_data_hdr *hdr)
+{
+	return !hdr->remaining_length || conn->sq_posted != conn->sq_retired ||
+	       conn->tx_unsignaled + 1 >= conn->sizing.sq_slots / 4 ||
+	       (conn->iwarp && SMBDR_DATA_OFFSET + hdr->data_length >= PAGE_SIZE);
+}
+
+/*
  * Send one data message: the next fragment of @msg, or an empty one. Fails only if
  * the payload cannot be mapped.
  */
 static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 {
-	struct smbdr_send_slot *slot = list_first_entry(&conn->tx_free, struct smbdr_send_slot,
-							list);
-	u32 hdr_off = (slot - conn->tx_slots) * SMBDR_HDR_STRIDE;
+	struct smbdr_send_slot *slot = &conn->tx_slots[conn->tx_next];
+	u32 hdr_off = conn->tx_next * SMBDR_HDR_STRIDE;
 	struct ib_sge sge[SMBDR_SEND_SGE];
 	struct smbdr_data_hdr hdr = {};
 	struct ib_send_wr wr = {};
@@ -159,7 +179,8 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 		wr.opcode = IB_WR_SEND_WITH_INV;
 		wr.ex.invalidate_rkey = msg->invalidate_rkey;
 	}
-	wr.send_flags = IB_SEND_SIGNALED;
+	if (smbdr_tx_signal(conn, &hdr))
+		wr.send_flags = IB_SEND_SIGNALED;
 
 	trace_smbdr_send(conn, &hdr);
 	if (smbdr_fault(post_send) ?: ib_post_send(conn->qp, &wr, NULL)) {
@@ -167,9 +188,10 @@ static int smbdr_tx_one(struct smbdr_conn *conn, struct smbdr_msg *msg)
 		return 0;
 	}
 
-	list_del(&slot->list);
 	slot->seq = conn->sq_posted;
+	conn->tx_next = (conn->tx_next + 1) % conn->sizing.sq_slots;
 	conn->tx_posted++;
+	conn->tx_unsignaled = wr.send_flags ? 0 : conn->tx_unsignaled + 1;
 	conn->last_tx = jiffies;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_SENT);
 	smbdr_stat_add(conn->ns, SMBDR_STAT_CREDITS_GRANTED, hdr.credits_granted);
@@ -195,7 +217,7 @@ static void smbdr_tx_pump_all(struct smbdr_conn *conn)
 		smbdr_recv_refill(conn, msg || life, life);
 		if (!msg && !life && !smbdr_credits_grant_due(&conn->credits))
 			return;
-		if (list_empty(&conn->tx_free))
+		if (conn->tx_posted == conn->sizing.sq_slots)
 			return;
 		if (!smbdr_credits_may_send(&conn->credits)) {
 			if (msg && !conn->tx_stalled)
@@ -316,10 +338,8 @@ int smbdr_send_prepare(struct smbdr_conn *conn)
 				 &conn->tx_hdrs_dma);
 	if (ret)
 		goto fail;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		conn->tx_slots[i].cqe.done = smbdr_wc_send;
-		list_add_tail(&conn->tx_slots[i].list, &conn->tx_free);
-	}
 	return 0;
 
 fail:

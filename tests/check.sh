@@ -13,6 +13,7 @@ kasan:   stream ksmbd peer fuzz storm
 kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
 lockdep: stream keepalive ksmbd storm
 lockdep: smoke api close many netns reload trace rdma rdma_fault example
+lockdep: failnth peer
 leak:    close many reload trace peer storm
 leak:    rdma rdma_fault failnth
 '

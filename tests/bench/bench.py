@@ -3,7 +3,8 @@
 """make bench: our socket beside the in-tree smbdirect.ko, TCP and raw verbs, in one kernel.
 
 bench.py			table, JSON and plots
-bench.py compare A B		the module of two revisions (a name, or . for the checkout as it is)
+bench.py compare A B		the module of two revisions (a name, or . for the checkout as it is), as
+				the first of CONTENDERS: ours, or ours1364
 bench.py profile BED WORKLOAD CONTENDER
 				where the CPU time goes, by the host's perf
 bench.py count			allocations, runs of completion queues and wake-ups for each frame or
@@ -299,9 +300,9 @@ def compare(a, b):
         subprocess.run([top / "tests/vm/modules.sh", "release"], check=True, stdout=subprocess.DEVNULL)
     for n in range(ROUNDS):
         for name in ("A", "B") if n % 2 == 0 else ("B", "A"):
-            got = boot(f"round {n + 1} of {ROUNDS}, {name}", ["ours"], workloads, 1, top=revs[name])
+            got = boot(f"round {n + 1} of {ROUNDS}, {name}", CONTENDERS[:1], workloads, 1, top=revs[name])
             values += [dict(v, round=n, contender=name) for v in got]
-    lines = [f"A is {a}, B is {b}: medians of {ROUNDS} rounds of {SECONDS:g} s, a boot each; "
+    lines = [f"A is {a}, B is {b}, {CONTENDERS[0]}: medians of {ROUNDS} rounds of {SECONDS:g} s, a boot each; "
              "the ratio is B/A, in brackets that of single rounds.", ""]
     for metric, (title, unit, more, digits, _) in METRICS.items():
         for bed in BEDS:

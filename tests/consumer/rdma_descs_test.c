@@ -535,6 +535,52 @@ static void rdma_adjacent(struct kunit *test)
 	st_pair_close(&p);
 }
 
+#define RDMA_STABLE_PIECE	(2 * PAGE_SIZE)
+
+/*
+ * When a write has come back, the memory is the caller's: what he does with it does not reach the
+ * peer. On a network that is slow, which the group sees to, the data is still on its way.
+ */
+static void rdma_stable(struct kunit *test)
+{
+	struct smbdr_kern_desc descs[16];
+	const u32 len = ARRAY_SIZE(descs) * RDMA_STABLE_PIECE;
+	const struct smbdr_kern_desc *whole;
+	struct st_mem owner, local;
+	struct smbdr_kern_mr *mr;
+	struct st_pair p;
+	u32 i, nr, round;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	/* Contiguous, so that each piece is a request. */
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(&local, ST_MEM_BVEC_BIG, 0, len), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(&owner, ST_MEM_VMALLOC, 0, len), 0);
+	for (round = 0; round < 10; round++) {
+		mr = st_register(p.c, &owner, SMBDR_KERN_REMOTE_WRITE);
+		KUNIT_EXPECT_FALSE_MSG(test, IS_ERR(mr), "%pe", mr);
+		if (IS_ERR(mr))
+			break;
+		whole = smbdr_kern_mr_descs(mr, &nr);
+		KUNIT_EXPECT_EQ(test, nr, 1);
+		for (i = 0; i < ARRAY_SIZE(descs); i++) {
+			descs[i] = *whole;
+			le64_add_cpu(&descs[i].offset, i * RDMA_STABLE_PIECE);
+			descs[i].length = cpu_to_le32(RDMA_STABLE_PIECE);
+		}
+		st_mem_fill(&local, round);
+		KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
+		KUNIT_EXPECT_EQ(test, st_rdma(p.s, &local, SMBDR_KERN_RDMA_WRITE, descs,
+					      ARRAY_SIZE(descs), 0), 0);
+		st_mem_fill(&local, 1000);
+		KUNIT_EXPECT_EQ(test, st_tell(p.s, p.c), 0);
+		smbdr_kern_mr_deregister(mr);
+		KUNIT_EXPECT_TRUE_MSG(test, st_mem_same(&owner, round), "round %u", round);
+	}
+	st_mem_free(&owner);
+	st_mem_free(&local);
+	st_pair_close(&p);
+}
+
 static struct kunit_case rdma_descs_cases[] = {
 	KUNIT_CASE_PARAM(rdma_descs_read, rdma_count_gen_params),
 	KUNIT_CASE_PARAM(rdma_descs_write, rdma_count_gen_params),
@@ -552,4 +598,16 @@ static struct kunit_suite rdma_descs_suite = {
 	.test_cases = rdma_descs_cases,
 };
 
-kunit_test_suite(rdma_descs_suite);
+static struct kunit_case rdma_stable_cases[] = {
+	KUNIT_CASE(rdma_stable),
+	{}
+};
+
+static struct kunit_suite rdma_stable_suite = {
+	.name = "smbdr_rdma_stable",
+	.init = st_rdma_init,
+	.exit = st_rdma_exit,
+	.test_cases = rdma_stable_cases,
+};
+
+kunit_test_suites(&rdma_descs_suite, &rdma_stable_suite);
