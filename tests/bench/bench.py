@@ -242,20 +242,8 @@ def plot(values, name, title, metric, workloads, log=False):
     subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
 
 
-def bench():
-    subprocess.run([TOP / "tests/vm/deps.sh", "bench"], check=True)
-    # The machine is built before anything is timed, also when several boots follow.
-    subprocess.run([TOP / "tests/vm/modules.sh", "release"], check=True, stdout=subprocess.DEVNULL)
-    values, small = [], {}
-    timed = [w for w in WORKLOADS if not w.startswith("memory")]
-    if timed:
-        values += boot("workloads", CONTENDERS, timed, ROUNDS)
-    if "memory" in WORKLOADS:
-        values += boot("memory", CONTENDERS, ["memory"], 1, mem="8G")
-    if "memory-idle" in WORKLOADS and "ours" in CONTENDERS:
-        for bed in BEDS:
-            small[bed] = boot(f"{CONNS} connections in 512 MiB", ["ours"], ["memory-idle"], 1, [bed],
-                              mem="512M", may_fail=True)
+def report(values, small):
+    """Write what there is, and return the table."""
     OUT.mkdir(parents=True, exist_ok=True)
     text = table(values, small)
     (OUT / "bench.txt").write_text(text)
@@ -266,6 +254,25 @@ def bench():
     plot(values, "roundtrip", "Round trip, median", "median", ["pingpong-64", "pingpong-4k"])
     plot(values, "cpu", "CPU time per GiB", "cpu", STREAMS + RDMA, log=True)
     plot(values, "memory", "Memory of an idle connection", "idle", ["memory"])
+    return text
+
+
+def bench():
+    subprocess.run([TOP / "tests/vm/deps.sh", "bench"], check=True)
+    # The machine is built before anything is timed, also when several boots follow.
+    subprocess.run([TOP / "tests/vm/modules.sh", "release"], check=True, stdout=subprocess.DEVNULL)
+    values, small = [], {}
+    timed = [w for w in WORKLOADS if not w.startswith("memory")]
+    if timed:
+        values += boot("workloads", CONTENDERS, timed, ROUNDS)
+        report(values, small)	# should a later boot fail
+    if "memory" in WORKLOADS:
+        values += boot("memory", CONTENDERS, ["memory"], 1, mem="8G")
+    if "memory-idle" in WORKLOADS and "ours" in CONTENDERS:
+        for bed in BEDS:
+            small[bed] = boot(f"{CONNS} connections in 512 MiB", ["ours"], ["memory-idle"], 1, [bed],
+                              mem="512M", may_fail=True)
+    text = report(values, small)
     say(f"\n{text}\n{OUT}: bench.txt, bench.json, bench-*.svg")
 
 
