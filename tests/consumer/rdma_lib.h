@@ -12,7 +12,7 @@
 #include "smbdr_test.h"
 
 #define ST_MRS		28	/* the most regions of a connection */
-#define ST_SOON		10000	/* ms: nothing may take longer */
+#define ST_SOON		(st_cfg.timeout / 2)	/* ms: nothing may take longer */
 
 struct folio_queue;
 
