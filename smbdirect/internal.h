@@ -206,8 +206,8 @@ struct smbdr_ns {
  * @tx_hdrs: a header for each slot
  * @tx_hdrs_dma: where the device sees @tx_hdrs
  * @tx_next: the slot to be used next
- * @tx_posted: slots before it that are in use
- * @tx_unsignaled: the last of these that have no completion
+ * @tx_posted: slots in use, which are those before @tx_next
+ * @tx_unsignaled: how many of the newest of them have no completion
  * @tx_bytes: bytes accepted, and their completion not seen
  * @tx_mem: what they cost, bytes
  * @sndbuf: the owner's limit for @tx_mem
@@ -227,7 +227,7 @@ struct smbdr_ns {
  * @rx_broken: nothing more is taken in after an error, likewise
  * @rdma_sem: held for reading by callers that use the device; waited for by
  *	the teardown; outside of @lock
- * @sq_posted: counts what registers memory, and what ends that, in the send
+ * @sq_posted: counts what registers memory, what ends that, and transfers, in the send
  *	queue; this and all below up to @rw_reads under @lock
  * @sq_retired: the part of it that is known to be through
  * @mrs: all struct smbdr_mr

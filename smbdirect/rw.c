@@ -14,12 +14,13 @@
  * because a read beyond it would hold up the messages behind it. The pump cuts
  * a transfer into chains of work requests at the borders of descriptors and of
  * what one request can hold. Only the last one of a chain asks for a
- * completion. A transfer of any size and any number of pieces so makes
- * progress with what little there is, and is never waited for by another one
- * for longer than its turn.
+ * completion; over iWARP a chain is a single request (smbdr_rw_chain()). So a
+ * transfer of any size and any number of pieces makes progress with what
+ * little there is, and is never waited for by another one for longer than its
+ * turn.
  *
  * Memory in many pieces costs many requests: on a device with six entries in
- * each, 43 for 1 MiB. So the caller of a transfer that does not fit into one chain prepares
+ * each, 43 for 1 MiB. So the caller of a transfer that does not fit into eight of them prepares
  * regions for it, for our own device only, as long as some are idle. A region makes
  * one request of as much memory as it holds. What is left goes without.
  *
@@ -657,7 +658,7 @@ static u32 smbdr_rw_pieces(struct scatterlist *sg, u32 nents, u32 *runs)
 	return n;
 }
 
-/* Regions for as much as can be had, if that is more than a chain. conn->rdma_sem held. */
+/* Regions for as much as can be had, if it is more than the longest chain. conn->rdma_sem held. */
 static void smbdr_rw_prepare_regions(struct smbdr_conn *conn, struct smbdr_rw *rw)
 {
 	u32 max = SMBDR_RW_CHAIN * smbdr_rw_max_sge(conn, rw->dir), left = rw->sgl.nents;

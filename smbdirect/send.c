@@ -129,8 +129,8 @@ static void smbdr_tx_header(struct smbdr_conn *conn, struct smbdr_data_hdr *hdr)
 
 /*
  * Does this send need a completion? The last fragment frees the message. Of the others one in a
- * quarter of the ring, so that it goes on being filled; and one that tells that what was posted to
- * register memory is through, since it may be the last for want of credits. siw takes pages
+ * quarter of the ring, so that it goes on being filled; and all behind a registration or a transfer
+ * that is not known to be through, since each may be the last for want of credits. siw takes pages
  * from the memory of a long send without one (rw.c), which is slower than to copy them.
  */
 static bool smbdr_tx_signal(const struct smbdr_conn *conn, const struct smbdr_data_hdr *hdr)

@@ -317,6 +317,8 @@ def compare(a, b):
             for w in workloads:
                 if metric not in metrics_of(w):
                     continue
+                if not collect(values, bed, w, "A", metric):
+                    continue	# the contender has none
                 cells = [spread(collect(values, bed, w, c, metric), digits) for c in ("A", "B")]
                 got = ratios(values, bed, metric, w, "B", "A")
                 rows.append(f"{w:<14}{cells[0]:>26}{cells[1]:>26}{got[0]:>8.2f} [{got[1]:.2f}-{got[2]:.2f}]")
