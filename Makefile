@@ -70,7 +70,7 @@ style: ## checkpatch, sparse, W=1, kernel-doc, layering
 	@tests/style.sh
 
 docs: ## the documentation as HTML, in Documentation/_build
-	@command -v sphinx-build >/dev/null || { echo "sphinx-build is missing: sudo apt-get install python3-sphinx" >&2; exit 1; }
+	@tests/vm/deps.sh docs
 	@sphinx-build -q -C -D root_doc=index -D project=net_smbdirect Documentation Documentation/_build
 
 help: ## this list

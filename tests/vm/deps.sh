@@ -3,10 +3,11 @@
 # Make sure the tools of the test bed are here: install what is missing when root, else print
 # the command to paste and fail.
 #
-#   deps.sh [build|all|smb|bench|coverage]
+#   deps.sh [build|docs|all|smb|bench|coverage]
 #
-# build: to build kernels and modules; all (default): what make check needs; smb, bench, coverage:
-# what make check-smb, bench-smb or coverage needs as well. BED=qemu: also qemu.
+# build: to build kernels and modules; docs: for make docs alone; all (default): what make check
+# needs; smb, bench, coverage: what make check-smb, bench-smb or coverage needs as well. BED=qemu:
+# also qemu.
 set -euo pipefail
 
 # What proves that a package is here (a command or a file), and the package.
@@ -53,6 +54,9 @@ gnuplot gnuplot-nox
 qemu_deps='
 qemu-system-x86_64 qemu-system-x86
 '
+docs_deps='
+sphinx-build python3-sphinx
+'
 coverage_deps='
 gcovr gcovr
 '
@@ -70,7 +74,11 @@ present() {
 }
 
 want=$build_deps
-[ "${1:-all}" = build ] || want+=$all_deps
+case ${1:-all} in
+build) ;;
+docs) want=$docs_deps ;;
+*) want+=$all_deps ;;
+esac
 [ "${BED:-uml}" != qemu ] || want+=$qemu_deps
 [ "${1:-all}" != smb ] || want+=$smb_deps
 [ "${1:-all}" != bench ] || want+=$bench_deps
