@@ -12,8 +12,8 @@ release: stream close keepalive many peer rdma noise limits
 kasan:   stream ksmbd peer fuzz storm
 kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
 lockdep: stream keepalive ksmbd storm
-lockdep: smoke api close many netns reload trace rdma rdma_fault example
 lockdep: failnth peer
+lockdep: smoke api close many netns reload trace rdma rdma_fault example
 leak:    close many reload trace peer storm
 leak:    rdma rdma_fault failnth
 '
@@ -30,7 +30,7 @@ close netns
 stream keepalive
 many rdma
 peer'
-# For one boot; the slowest takes half of it on two idle cores.
+# For one boot; of User Mode Linux the slowest takes two thirds of it on two cores, beside another.
 export TIMEOUT=${TIMEOUT:-$([ "${BED:-uml}" = uml ] && echo 1200 || echo 7200)}
 oldest=6.12
 
