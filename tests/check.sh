@@ -65,11 +65,11 @@ uml) ;;
 *) echo "check.sh: no bed $BED: uml or qemu" >&2; exit 2 ;;
 esac
 
-[ ! -e tests/style.sh ] || step style tests/style.sh
-[ ! -e tests/unit/Makefile ] || step 'unit tests' make -s -C tests/unit check
-[ ! -e tests/fuzz/Makefile ] || step fuzz make -s -C tests/fuzz check
-[ ! -e Kbuild ] || step "compile for $oldest" tests/vm/modules.sh headers "$oldest"
-[ ! -e tests/intree.sh ] || step 'in a kernel tree' tests/intree.sh
+beside style tests/style.sh
+beside 'unit tests' make -s -C tests/unit check
+beside fuzz make -s -C tests/fuzz check
+beside "compile for $oldest" tests/vm/modules.sh headers "$oldest"
+beside 'in a kernel tree' tests/intree.sh
 vm_steps "$vm_table"
 # A mount over RDMA: kernel, whose client, whose server.
 while read -r flavour client server; do

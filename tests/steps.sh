@@ -2,14 +2,13 @@
 # shellcheck shell=bash
 # Runs steps and adds up what they say; sourced by check.sh and soak.sh.
 #
-#	step NAME COMMAND...	run it now
-#	beside NAME COMMAND...	run it beside up to BOOTS - 1 others that were begun like this
+#	beside NAME COMMAND...	run it, beside up to BOOTS - 1 others; each line says which step it is of
 #	steps_end		wait for all, tell what was run, print the total; its status is that
 #
 # A command whose last line is "N passed, N failed[, N skipped]" counts as that, any other as one
 # test.
 
-# Kernels that run at a time. Most of what they do is waiting, and each has its own devices.
+# Steps at a time. Most of what a kernel does is waiting, and each has its own devices.
 boots=${BOOTS:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,11 +37,6 @@ one() {
 	echo "   ($((SECONDS - start)) s)"
 	echo "$p $f $s $((SECONDS - start))" >"$work/total.$n"
 }
-step() {
-	steps=$((steps + 1))
-	one "$steps" "$@"
-}
-# The same, beside others: each line says which step it is of.
 beside() {
 	steps=$((steps + 1))
 	while [ "$(jobs -rp | wc -l)" -ge "$boots" ]; do wait -n; done

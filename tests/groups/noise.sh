@@ -89,32 +89,6 @@ netem_stat() {
 		END { print passed + 0, dropped + 0 }'
 }
 
-setup() {
-	ip netns add other
-	ip link add va type veth peer name vb
-	ip link set vb netns other
-	ip addr add 10.79.0.1/24 dev va
-	ip -n other addr add 10.79.0.2/24 dev vb
-	ip -n other link set lo up
-	ip link set va up
-	ip -n other link set vb up
-	ip netns exec other sleep infinity &
-	holder=$!
-	wait_for 10 carrier
-	rdma link add rxe1 type rxe netdev va
-	ip netns exec other rdma link add rxe2 type rxe netdev vb
-	sleep 0.5
-}
-carrier() { [ "$(cat /sys/class/net/va/carrier)" = 1 ]; }
-teardown() {
-	kill "$holder"
-	wait "$holder" 2>/dev/null
-	ip netns exec other rdma link delete rxe2
-	rdma link delete rxe1
-	ip link delete va
-	ip netns delete other
-}
-
 # Not before netem lets the packets go, which takes twice the delay of 3 ms there and back.
 slowed_down() { cat "$SMBDR_DEBUG/report"; [ "$(value ping_us)" -ge 6000 ]; }
 
@@ -140,18 +114,19 @@ variant() {
 }
 
 need_transport
-setup
+other_add || ktap_fail 'a second namespace'
 for type in siw rxe; do
 	# shellcheck disable=SC2034 # for ktap_line
 	KTAP_GROUP="noise $type"
 	check 'consumer loads' load_consumer none 'siw v4' || continue
 	to=$SIW_V4
-	[ "$type" = siw ] || to="10.79.0.2 $holder"
+	[ "$type" = siw ] || to="10.79.0.2 $OTHER_PID"
 	while IFS='|' read -r name kinds what; do
 		variant "$type" "$name" "$kinds" "$what" "$to"
 	done <<<"$variants"
 	check 'consumer goes' unload_consumer
 done
 check 'no RDMA resources stay' wait_for 10 rdma_idle
-teardown
+other_delete
+check 'the namespace goes' wait_for 20 other_gone
 ktap_plan

@@ -29,7 +29,7 @@ states=(listening connecting resolving unanswered squatted idle no_credits half_
 actions=(close close close shutdown shutdown shutdown kill kill peer peer peer unload link_del
 	link_del namespace silence link_down)
 deaf_port=20001
-deaf_pid='' squat_pid='' holder=''
+deaf_pid='' squat_pid=''
 
 # A process of its own: the end of one that this shell started would interrupt the call.
 storm() { (echo "$*" >"$SMBDR_DEBUG/storm"); }
@@ -62,37 +62,12 @@ device_ready() {
 		grep -q 0000:0000:0000:0000:0000:ffff:0a4e:0001 /sys/class/infiniband/rxe0/ports/1/gids/*
 } 2>/dev/null
 
-# Two namespaces with a link between them, for rxe.
 other_there() {
-	[ -z "$holder" ] || return 0
-	ip netns add other || return
-	ip link add va type veth peer name vb
-	ip link set vb netns other
-	ip addr replace 10.79.0.1/24 dev va
-	ip -n other addr add 10.79.0.2/24 dev vb
-	ip -n other link set lo up
-	ip link set va up
-	ip -n other link set vb up
-	ip netns exec other sleep 3600 &
-	holder=$!
-	rdma link add rxe1 type rxe netdev va
-	ip netns exec other rdma link add rxe2 type rxe netdev vb
+	[ -z "$OTHER_PID" ] || return 0
 	# The first request may find that no neighbour is known, and is sent again only after four
 	# seconds: longer than a connect() of the storm waits.
-	wait_for 10 other_ready && ip netns exec other bash -c 'echo >/dev/udp/10.79.0.1/9' &&
-		(echo "10.79.0.2 1 $holder" >"$SMBDR_DEBUG/exchange")
-}
-other_ready() {
-	[ "$(cat /sys/class/net/va/carrier)" = 1 ] &&
-		grep -q 0000:0000:0000:0000:0000:ffff:0a4f:0001 /sys/class/infiniband/rxe1/ports/1/gids/* &&
-		ip netns exec other rdma link show rxe2/1 | grep -q 'state ACTIVE'
-} 2>/dev/null
-other_gone() { [ ! -e /sys/class/net/va ]; }
-# The name and the last process: what is left of it are sockets.
-other_dropped() {
-	ip netns delete other
-	kill_user "$holder"
-	holder=''
+	other_add && ip netns exec other bash -c 'echo >/dev/udp/10.79.0.1/9' &&
+		(echo "10.79.0.2 1 $OTHER_PID" >"$SMBDR_DEBUG/exchange")
 }
 
 # What is meant to be impossible, or cannot be had here.
@@ -114,7 +89,7 @@ round() {
 	case $type-$action in
 	rxe-namespace | rxe-silence)
 		other_there || { echo 'no second namespace'; return 1; }
-		at=10.79.0.2 pid=$holder ;;
+		at=10.79.0.2 pid=$OTHER_PID ;;
 	esac
 	case $state in
 	unanswered)
@@ -169,7 +144,7 @@ round() {
 			tc qdisc add dev va root netem loss 100%
 			ip netns exec other tc qdisc add dev vb root netem loss 100%
 		fi ;;
-	namespace) other_dropped ;;
+	namespace) other_delete ;;
 	esac
 	storm "$ended" || { echo "$ended: $(report)"; return 1; }
 	kill_user "$squat_pid"
@@ -220,8 +195,8 @@ for type in siw rxe; do
 	kill_user "$squat_pid"
 	deaf_pid='' squat_pid=''
 	check "$n rounds" test "$bad" = 0
-	if [ -n "$holder" ]; then
-		other_dropped
+	if [ -n "$OTHER_PID" ]; then
+		other_delete
 		check 'the second namespace goes' wait_for 20 other_gone
 	fi
 	# At once: what is still on its way out is the module's business.

@@ -94,6 +94,40 @@ rdma_counts() {
 	}' | sort
 }
 
+# A second network namespace, "other", with a link to this one: va, 10.79.0.1 and fd79::1, on this
+# side, vb, 10.79.0.2 and fd79::2, on that, with rxe1 and rxe2 on them. $OTHER_PID is a process in it.
+# (siw makes its TCP sockets in the namespace of the caller, which for a kernel thread is the first
+# one, so only rxe crosses.) Not for check(), in whose subshell the process would be.
+OTHER_PID=''
+other_add() {
+	ip netns add other && ip link add va type veth peer name vb netns other || return
+	ip addr add 10.79.0.1/24 dev va
+	ip addr add fd79::1/64 dev va nodad
+	ip -n other addr add 10.79.0.2/24 dev vb
+	ip -n other addr add fd79::2/64 dev vb nodad
+	ip -n other link set lo up
+	ip link set va up
+	ip -n other link set vb up
+	ip netns exec other sleep infinity &
+	OTHER_PID=$!
+	rdma link add rxe1 type rxe netdev va &&
+		ip netns exec other rdma link add rxe2 type rxe netdev vb && wait_for 10 other_ready
+}
+other_ready() {
+	[ "$(cat /sys/class/net/va/carrier)" = 1 ] && has_address rxe1 1 && has_address rxe2 2
+} 2>/dev/null
+has_address() {
+	grep -q "0000:0000:0000:0000:0000:ffff:0a4f:000$2" "/sys/class/infiniband/$1/ports/1/gids/"* &&
+		grep -q "fd79:0000:0000:0000:0000:0000:0000:000$2" "/sys/class/infiniband/$1/ports/1/gids/"*
+}
+# The name and the last process: what is left of it are sockets.
+other_delete() {
+	ip netns delete other
+	kill -KILL "$OTHER_PID" && wait "$OTHER_PID"
+	OTHER_PID=''
+} 2>/dev/null
+other_gone() { [ ! -e /sys/class/net/va ]; }
+
 # Active objects per slab cache, all or those that match a pattern.
 slab_counts() { awk -v p="${1:-.}" 'NR > 2 && $1 ~ p { print $1, $2 }' /proc/slabinfo; }
 
