@@ -210,8 +210,10 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
  *
  * On InfiniBand a completed send has arrived. On iWARP it has been given to
  * TCP, and closing that while the peer still sends (credits, say) makes it a
- * reset, which may overtake data. So there the peer is asked for a message
- * first: its answer shows that it has taken in what came before the question.
+ * reset, which drops data. So there the peer is asked for a message first, which
+ * shows that it lives and goes on, and its device for a sign that it has taken in
+ * what came before. The message alone would not do: one that was on its way when
+ * the question left cannot be told from an answer.
  *
  * Context: conn->lock held.
  */
@@ -226,10 +228,11 @@ void smbdr_conn_check_drained(struct smbdr_conn *conn)
 		conn->keepalive_deadline = jiffies +
 			msecs_to_jiffies(conn->params.keepalive_timeout);
 		smbdr_tx_pump(conn);
+		smbdr_rw_probe(conn);
 		smbdr_conn_arm_timer(conn);
 		return;
 	}
-	if (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE)
+	if (conn->probing || (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE))
 		return;
 	if (!conn->tx_posted)
 		smbdr_conn_abort_locked(conn, 0);

@@ -191,6 +191,8 @@ struct smbdr_ns {
  * @was_established: it has been in state ESTABLISHED
  * @shutting_down: no more sends; end when all is sent
  * @confirming: all is sent, the peer was asked for a sign that it has it
+ * @probing: its device was asked, too, and has not answered
+ * @probe_cqe: for that
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
  * @flush_deadline: by then; jiffies
@@ -292,6 +294,8 @@ struct smbdr_conn {
 	bool was_established;
 	bool shutting_down;
 	bool confirming;
+	bool probing;
+	struct ib_cqe probe_cqe;
 	bool refusing;
 	bool flushed;
 	unsigned long flush_deadline;
@@ -474,6 +478,7 @@ void smbdr_sq_retire(struct smbdr_conn *conn, u64 seq);
 /* rw.c */
 void smbdr_rw_pump(struct smbdr_conn *conn);
 bool smbdr_rw_idle(const struct smbdr_conn *conn);
+void smbdr_rw_probe(struct smbdr_conn *conn);
 void smbdr_rw_release(struct smbdr_conn *conn);
 
 #endif /* SMBDR_INTERNAL_H */

@@ -308,6 +308,23 @@ static void smbdr_listener_drop_all(struct smbdr_listener *l)
 	}
 }
 
+/* Nobody arrives any more, and the owner hears of nothing: he may go when this returns. */
+static struct rdma_cm_id *smbdr_listener_mute(struct smbdr_listener *l)
+{
+	struct rdma_cm_id *id;
+
+	write_lock_bh(&l->owner_lock);
+	l->ops = NULL;
+	write_unlock_bh(&l->owner_lock);
+
+	spin_lock_bh(&l->lock);
+	l->closed = true;
+	id = l->cm_id;
+	l->cm_id = NULL;
+	spin_unlock_bh(&l->lock);
+	return id;
+}
+
 /* The events of @id go to @context from here on; its handlers are locked out meanwhile. */
 static void smbdr_listener_hand_over(struct rdma_cm_id *id, rdma_cm_event_handler handler,
 				     void *context)
@@ -344,17 +361,19 @@ static int smbdr_listener_take_id(struct smbdr_listener *l, struct smbdr_conn *c
 		smbdr_conn_put_id(conn, id);
 		if (l->lost)
 			smbdr_conn_abort(conn, -ENETDOWN);
+		/* For a wildcard it may have listened on a device before it failed on another. */
+		smbdr_listener_mute(l);
+		smbdr_listener_drop_all(l);
 		return ret;
 	}
 
 	spin_lock_bh(&l->lock);
 	lost = l->lost;
-	if (lost)
-		l->closed = true;
-	else
+	if (!lost)
 		l->cm_id = id;
 	spin_unlock_bh(&l->lock);
 	if (lost) {
+		smbdr_listener_mute(l);
 		rdma_destroy_id(id);
 		smbdr_listener_drop_all(l);
 	}
@@ -551,17 +570,8 @@ bool smbdr_listener_addr(struct smbdr_listener *l, struct sockaddr_storage *addr
  */
 void smbdr_listener_close(struct smbdr_listener *l)
 {
-	struct rdma_cm_id *id;
+	struct rdma_cm_id *id = smbdr_listener_mute(l);
 
-	write_lock_bh(&l->owner_lock);
-	l->ops = NULL;
-	write_unlock_bh(&l->owner_lock);
-
-	spin_lock_bh(&l->lock);
-	l->closed = true;
-	id = l->cm_id;
-	l->cm_id = NULL;
-	spin_unlock_bh(&l->lock);
 	if (id)
 		rdma_destroy_id(id);
 	if (cancel_work_sync(&l->work))

@@ -339,7 +339,11 @@ void smbdr_mr_abort(struct smbdr_conn *conn)
 
 /* ----- registering ----- */
 
-/* How many regions the memory needs: pages, and holes between them, decide. */
+/*
+ * How many regions the memory needs: pages, and holes between them, decide. A region that is full in
+ * the middle of a piece, which an IOMMU may have joined from many pages, ends one page earlier:
+ * ib_sg_to_pages() goes on from the last page that it had set.
+ */
 static u32 smbdr_mr_count(const struct smbdr_conn *conn, const struct smbdr_sgl *sgl)
 {
 	u32 nr = 0, room = 0, i;
@@ -354,7 +358,7 @@ static u32 smbdr_mr_count(const struct smbdr_conn *conn, const struct smbdr_sgl 
 		if (i && (offset_in_page(addr) || offset_in_page(end)))
 			room = 0;
 		while (pages > room) {
-			pages -= room;
+			pages -= room ? room - 1 : 0;
 			room = conn->sizing.mr_pages;
 			nr++;
 		}

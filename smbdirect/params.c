@@ -55,6 +55,8 @@
 #define SMBDR_MIN_SQ_WRS		(SMBDR_MIN_SQ_SLOTS + SMBDR_MIN_RW_WRS + 2)
 /* The header, and the payload. */
 #define SMBDR_MIN_SEND_SGE		2
+/* One that is full in the middle of a piece holds one page less, and more than none (mr.c). */
+#define SMBDR_MIN_MR_PAGES		2
 /* So a device that is deep enough for sends has room for a receive as well. */
 static_assert(SMBDR_SEND_HEADROOM + SMBDR_MIN_SQ_WRS > SMBDR_CREDITS_SPARE);
 static_assert(SMBDR_SQ_SLOTS + SMBDR_RW_WRS + 2 * SMBDR_MAX_MRS +
@@ -384,7 +386,7 @@ int smbdr_params_sizing(const struct smbdr_params *p, const struct smbdr_limits 
 	u32 spare;
 
 	if (depth < send_extra + SMBDR_MIN_SQ_WRS || lim->max_sge < SMBDR_MIN_SEND_SGE ||
-	    !lim->max_reg_pages)
+	    lim->max_reg_pages < SMBDR_MIN_MR_PAGES)
 		return -EINVAL;
 
 	/* A device that has less gets the same shares of it. */

@@ -543,6 +543,55 @@ static void close_shutdown_listener(struct kunit *test)
 		close_soon(test, &ls, "listener after shutdown");
 }
 
+#define CLOSE_FAR_FRAMES	8
+
+static int close_far_writer(struct st_thread *t)
+{
+	int ret = 0;
+	u32 i;
+
+	/* Until the peer, who does not read, has closed. */
+	for (i = 0; !ret && !signal_pending(current); i++)
+		ret = st_send_frame(t->arg, i, 1000);
+	return 0;
+}
+
+/*
+ * What was sent before close() arrives when it has far to go and the peer sends all the
+ * time: what comes from there is no sign that it has arrived.
+ */
+static void close_far(struct kunit *test)
+{
+	const u32 len = SZ_256K;
+	u8 *buf = kvmalloc(len + ST_HDR, GFP_KERNEL);
+	u32 i, round;
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	for (round = 0; round < 3; round++) {
+		struct st_thread *t;
+		struct st_pair p;
+
+		KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+		if (!p.s)
+			break;
+		t = st_run("far", close_far_writer, p.s);
+		msleep(100);
+		for (i = 0, ret = 0; !ret && i < CLOSE_FAR_FRAMES; i++)
+			ret = st_send_frame(p.c, i, len);
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		close_soon(test, &p.c, "writer whose data has far to go");
+		for (i = 0, ret = 0; !ret && i < CLOSE_FAR_FRAMES; i++)
+			ret = st_recv_frame(p.s, i, len, 0, buf);
+		KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, CLOSE_FAR_FRAMES);
+		KUNIT_EXPECT_EQ(test, st_join(t, CLOSE_SOON), 0);
+		st_pair_close(&p);
+		if (ret || st_stuck())
+			break;
+	}
+	kvfree(buf);
+}
+
 static struct kunit_case close_cases[] = {
 	KUNIT_CASE(close_connecting),
 	KUNIT_CASE(close_listener_first),
@@ -568,4 +617,15 @@ static struct kunit_suite close_suite = {
 	.test_cases = close_cases,
 };
 
-kunit_test_suite(close_suite);
+static struct kunit_case close_far_cases[] = {
+	KUNIT_CASE(close_far),
+	{}
+};
+
+static struct kunit_suite close_far_suite = {
+	.name = "smbdr_close_far",
+	.init = st_suite_init,
+	.test_cases = close_far_cases,
+};
+
+kunit_test_suites(&close_suite, &close_far_suite);

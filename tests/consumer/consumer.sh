@@ -6,9 +6,10 @@
 #	on_every_bed FUNCTION [ARGUMENT...]	FUNCTION gets BED as its first argument
 #
 # A BED is "siw v4", "rxe v6" or "tcp v4": which device or protocol, which family. Suites:
-# smbdr_api, smbdr_option, smbdr_stream, smbdr_close, smbdr_keepalive, smbdr_many, smbdr_netns,
-# smbdr_ksmbd, smbdr_rdma, smbdr_rdma_descs, smbdr_rdma_misuse, smbdr_rdma_attack, smbdr_rdma_stress,
-# smbdr_rdma_end, smbdr_rdma_stable, smbdr_fault (in kernels whose modules have fault points).
+# smbdr_api, smbdr_option, smbdr_stream, smbdr_close, smbdr_close_far, smbdr_keepalive, smbdr_many,
+# smbdr_netns, smbdr_ksmbd, smbdr_rdma, smbdr_rdma_descs, smbdr_rdma_misuse, smbdr_rdma_attack,
+# smbdr_rdma_stress, smbdr_rdma_end, smbdr_rdma_stable, smbdr_fault (in kernels whose modules have
+# fault points).
 
 # shellcheck disable=SC2034 # for the groups
 SMBDR_DEBUG=/sys/kernel/debug/smbdr_test

@@ -435,11 +435,11 @@ static void params_sizing_rdma(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s.max_read_sge, 1);
 	KUNIT_EXPECT_EQ(test, s.mr_pages, 512);
 	lim.max_sge_rd = 0;
-	lim.max_reg_pages = 1;
+	lim.max_reg_pages = 2;
 	KUNIT_EXPECT_EQ(test, smbdr_params_sizing(&p, &lim, &s), 0);
 	KUNIT_EXPECT_EQ(test, s.max_read_sge, 1);
-	KUNIT_EXPECT_EQ(test, s.mr_pages, 1);
-	lim.max_reg_pages = 0;
+	KUNIT_EXPECT_EQ(test, s.mr_pages, 2);
+	lim.max_reg_pages = 1;
 	KUNIT_EXPECT_EQ(test, smbdr_params_sizing(&p, &lim, &s), -EINVAL);
 }
 
