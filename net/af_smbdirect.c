@@ -121,22 +121,6 @@ bool smbdr_sk_ended(const struct smbdr_sock *ssk)
 	return smbdr_conn_state(ssk->conn) == SMBDR_CLOSED;
 }
 
-/**
- * smbdr_sk_sync_buffers - tell the core what SO_SNDBUF and SO_RCVBUF say
- * @sk: the socket
- *
- * Context: socket lock held, or nobody else knows the socket.
- */
-void smbdr_sk_sync_buffers(struct sock *sk)
-{
-	struct smbdr_conn *conn = smbdr_sk(sk)->conn;
-
-	if (!conn)
-		return;
-	smbdr_conn_set_sndbuf(conn, READ_ONCE(sk->sk_sndbuf));
-	smbdr_conn_set_rcvbuf(conn, READ_ONCE(sk->sk_rcvbuf));
-}
-
 /* ----- endpoints ----- */
 
 /* For those who look without the socket lock. */
@@ -737,9 +721,9 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 		goto out;
 	}
 	if (!(sk->sk_shutdown & SEND_SHUTDOWN) &&
-	    smbdr_conn_tx_full(ssk->conn, READ_ONCE(sk->sk_sndbuf))) {
+	    smbdr_conn_tx_full(ssk->conn, smbdr_sk_sndbuf(sk))) {
 		smbdr_sk_no_space(sk);
-		if (smbdr_conn_tx_full(ssk->conn, READ_ONCE(sk->sk_sndbuf)))
+		if (smbdr_conn_tx_full(ssk->conn, smbdr_sk_sndbuf(sk)))
 			goto out;
 	}
 	mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;

@@ -79,6 +79,12 @@ static struct proto smbdr_prot = {
 	.destroy	= smbdr_sk_destroy,
 	.ioctl		= smbdr_sk_ioctl,
 	.unhash		= smbdr_unhash,
+	.release_cb	= smbdr_sk_charge,
+	.memory_allocated = &smbdr_memory_allocated,
+	.per_cpu_fw_alloc = &smbdr_memory_per_cpu,
+	.sysctl_mem	= smbdr_mem_limits,
+	.sysctl_wmem	= &smbdr_mem_least,
+	.sysctl_rmem	= &smbdr_mem_least,
 	.obj_size	= sizeof(struct smbdr_sock),
 };
 
@@ -97,6 +103,12 @@ static struct proto smbdr6_prot = {
 	.destroy		= smbdr_sk_destroy,
 	.ioctl			= smbdr_sk_ioctl,
 	.unhash			= smbdr_unhash,
+	.release_cb		= smbdr_sk_charge,
+	.memory_allocated	= &smbdr_memory_allocated,
+	.per_cpu_fw_alloc	= &smbdr_memory_per_cpu,
+	.sysctl_mem		= smbdr_mem_limits,
+	.sysctl_wmem		= &smbdr_mem_least,
+	.sysctl_rmem		= &smbdr_mem_least,
 	.obj_size		= sizeof(struct smbdr6_sock),
 	.ipv6_pinfo_offset	= offsetof(struct smbdr6_sock, inet6),
 };
@@ -199,9 +211,12 @@ static int __init smbdr_init(void)
 	err = smbdr_core_init();
 	if (err)
 		return err;
-	err = smbdr_fault(proto) ?: proto_register(&smbdr_prot, 1);
+	err = smbdr_memory_init();
 	if (err)
 		goto core;
+	err = smbdr_fault(proto) ?: proto_register(&smbdr_prot, 1);
+	if (err)
+		goto memory;
 	err = smbdr6_proto_register();
 	if (err)
 		goto proto;
@@ -219,6 +234,8 @@ proto6:
 	smbdr6_proto_unregister();
 proto:
 	proto_unregister(&smbdr_prot);
+memory:
+	smbdr_memory_exit();
 core:
 	smbdr_core_exit();
 	return err;
@@ -232,6 +249,7 @@ static void __exit smbdr_exit(void)
 	unregister_pernet_subsys(&smbdr_net_ops);
 	smbdr6_proto_unregister();
 	proto_unregister(&smbdr_prot);
+	smbdr_memory_exit();
 	smbdr_core_exit();
 }
 

@@ -68,7 +68,7 @@ void smbdr_sk_no_space(struct sock *sk)
 
 static bool smbdr_tx_space(struct sock *sk)
 {
-	return !smbdr_conn_tx_full(smbdr_sk(sk)->conn, READ_ONCE(sk->sk_sndbuf));
+	return !smbdr_conn_tx_full(smbdr_sk(sk)->conn, smbdr_sk_sndbuf(sk));
 }
 
 /* Why nothing can be sent: 0 if it can, or a negative errno. */

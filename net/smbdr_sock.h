@@ -44,6 +44,9 @@
  *	sk_err, @end_told
  * @end_told: sk_err was set for the end of @conn, which happens once
  * @counted: the socket is in the count of /proc/net/protocols
+ * @charged: what the socket is charged for its memory, pages; under the
+ *	spinlock of the socket lock, see memory.c
+ * @short_of_memory: a limit does not let it be charged for all that it has; likewise
  * @tos: IP_TOS or IPV6_TCLASS, stored only
  * @tcp_flags: TCP options without a meaning here, stored only
  * @keep_intvl: TCP_KEEPINTVL, seconds, 0 if not set
@@ -67,6 +70,8 @@ struct smbdr_sock {
 	spinlock_t up_lock;	/* see above */
 	bool end_told;
 	bool counted;
+	u32 charged;
+	bool short_of_memory;
 	int tos;
 	u32 tcp_flags;
 	u16 keep_intvl;
@@ -97,6 +102,17 @@ int smbdr_sk_init(struct sock *sk);
 void smbdr_sk_destroy(struct sock *sk);
 long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
+
+/* memory.c */
+extern atomic_long_t smbdr_memory_allocated;
+DECLARE_PER_CPU(int, smbdr_memory_per_cpu);
+extern long smbdr_mem_limits[3];
+extern int smbdr_mem_least;
+int smbdr_memory_init(void);
+void smbdr_memory_exit(void);
+void smbdr_sk_charge(struct sock *sk);
+void smbdr_sk_charge_now(struct sock *sk);
+u32 smbdr_sk_sndbuf(const struct sock *sk);
 void smbdr_sk_sync_buffers(struct sock *sk);
 
 /* upcall.c */

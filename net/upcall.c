@@ -86,6 +86,7 @@ static void smbdr_up_state(void *owner)
 	struct sock *sk = owner;
 	struct socket *sock;
 
+	smbdr_sk_charge_now(sk);
 	smbdr_sk_tell(sk);
 	sk->sk_state_change(sk);
 	/* Readers and writers have to look, whoever replaced which callback, and waits for what. */
@@ -103,6 +104,7 @@ static void smbdr_up_data(void *owner)
 {
 	struct sock *sk = owner;
 
+	smbdr_sk_charge_now(sk);
 	sk->sk_data_ready(sk);
 }
 
@@ -110,14 +112,29 @@ static void smbdr_up_space(void *owner)
 {
 	struct sock *sk = owner;
 
+	smbdr_sk_charge_now(sk);
 	sk->sk_write_space(sk);
+}
+
+static void smbdr_up_memory(void *owner)
+{
+	smbdr_sk_charge_now(owner);
 }
 
 const struct smbdr_conn_ops smbdr_sk_conn_ops = {
 	.state_change	= smbdr_up_state,
 	.data_ready	= smbdr_up_data,
 	.write_space	= smbdr_up_space,
+	.memory		= smbdr_up_memory,
 };
+
+/* A listener holds nothing that is charged to it. */
+static void smbdr_up_listener_data(void *owner)
+{
+	struct sock *sk = owner;
+
+	sk->sk_data_ready(sk);
+}
 
 static void smbdr_up_listener_state(void *owner)
 {
@@ -129,5 +146,5 @@ static void smbdr_up_listener_state(void *owner)
 
 const struct smbdr_conn_ops smbdr_sk_listen_ops = {
 	.state_change	= smbdr_up_listener_state,
-	.data_ready	= smbdr_up_data,
+	.data_ready	= smbdr_up_listener_data,
 };

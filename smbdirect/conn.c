@@ -117,6 +117,9 @@ void smbdr_conn_upcall(struct smbdr_conn *conn, enum smbdr_upcall what)
 	case SMBDR_UPCALL_SPACE:
 		call = conn->ops->write_space;
 		break;
+	case SMBDR_UPCALL_MEMORY:
+		call = conn->ops->memory;
+		break;
 	}
 	if (call)
 		call(conn->owner);
@@ -560,6 +563,23 @@ bool smbdr_conn_addr(struct smbdr_conn *conn, bool peer, struct sockaddr_storage
 	}
 	spin_unlock_bh(&conn->lock);
 	return addr->ss_family != AF_UNSPEC;
+}
+
+/**
+ * smbdr_conn_mem - what the connection holds for messages
+ * @conn: the connection
+ *
+ * Slots for receives, the messages of both queues, and what there is of the one that arrives.
+ * Looked at without a lock: an upcall comes after what matters has changed.
+ *
+ * Context: any.
+ *
+ * Return: bytes.
+ */
+u64 smbdr_conn_mem(const struct smbdr_conn *conn)
+{
+	return (u64)READ_ONCE(conn->rx_nr_slots) * conn->neg.max_recv_size +
+	       READ_ONCE(conn->tx_mem) + READ_ONCE(conn->rx_mem) + READ_ONCE(conn->rx_made);
 }
 
 /**

@@ -47,6 +47,7 @@ enum smbdr_state {
  *	move.
  * @data_ready: a complete message is there to be read
  * @write_space: queued bytes fell below the limit again
+ * @memory: a message in the making has grown, see smbdr_conn_mem()
  *
  * All run in process context, may not sleep for long, may not call back into
  * anything that sleeps, and are called without a lock of the core except one
@@ -57,6 +58,7 @@ struct smbdr_conn_ops {
 	void (*state_change)(void *owner);
 	void (*data_ready)(void *owner);
 	void (*write_space)(void *owner);
+	void (*memory)(void *owner);
 };
 
 /**
@@ -191,6 +193,7 @@ struct smbdr_msg *smbdr_conn_rx_next(struct smbdr_conn *conn, struct smbdr_msg *
 void smbdr_conn_rx_pop(struct smbdr_conn *conn);
 /* Bytes of the complete messages in the queue, and their number. */
 u32 smbdr_conn_rx_queued(const struct smbdr_conn *conn, u32 *msgs);
+u64 smbdr_conn_mem(const struct smbdr_conn *conn);
 
 /*
  * RDMA, see <net/smbdirect.h>. register and submit may sleep for memory, register

@@ -79,6 +79,10 @@ SMBDR_FAULT_POINT(probe_done, ECONNRESET)
 SMBDR_FAULT_POINT(post_rw_inv, ENOTCONN)
 SMBDR_FAULT_POINT(rw_inv_done, ECONNRESET)
 
+/* what a socket is charged for: a limit is reached */
+SMBDR_FAULT_POINT(charge, ENOMEM)
+SMBDR_FAULT_POINT(sysctl, ENOMEM)
+
 /* memory of the caller */
 SMBDR_FAULT_POINT(hdr_in, EFAULT)
 SMBDR_FAULT_POINT(data_in, EFAULT)

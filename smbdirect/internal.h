@@ -215,6 +215,7 @@ struct smbdr_ns {
  * @sndbuf: the owner's limit for @tx_mem
  * @tx_stalled: data waits for a credit
  * @rx_slots: all struct smbdr_recv_slot
+ * @rx_nr_slots: their number
  * @rx_free: those that are not posted
  * @rx_queue: complete struct smbdr_msg, for the reader
  * @rx_bytes: their bytes
@@ -226,6 +227,7 @@ struct smbdr_ns {
  * @rx_retry: when to try again; jiffies
  * @reasm: reassembly; owned by the completion handler, one at a time
  * @rx_msg: the message in the making, likewise
+ * @rx_made: bytes of it, as of the last time that they were looked at
  * @rx_broken: nothing more is taken in after an error, likewise
  * @rdma_sem: held for reading by callers that use the device; waited for by
  *	the teardown; outside of @lock
@@ -320,17 +322,19 @@ struct smbdr_conn {
 	bool tx_stalled;
 
 	struct list_head rx_slots;
+	u32 rx_nr_slots;
 	struct list_head rx_free;
 	struct list_head rx_queue;
 	u32 rx_bytes;
 	u32 rx_msgs;
-	u64 rx_mem;
+	unsigned long rx_mem;
 	u32 rcvbuf;
 	bool rx_throttled;
 	bool rx_starved;
 	unsigned long rx_retry;
 	struct smbdr_reasm reasm;
 	struct smbdr_msg *rx_msg;
+	u32 rx_made;
 	bool rx_broken;
 
 	struct rw_semaphore rdma_sem;	/* see above */
@@ -408,11 +412,13 @@ void smbdr_conn_check_drained(struct smbdr_conn *conn);
  * @SMBDR_UPCALL_STATE: state_change
  * @SMBDR_UPCALL_DATA: data_ready
  * @SMBDR_UPCALL_SPACE: write_space
+ * @SMBDR_UPCALL_MEMORY: memory
  */
 enum smbdr_upcall {
 	SMBDR_UPCALL_STATE,
 	SMBDR_UPCALL_DATA,
 	SMBDR_UPCALL_SPACE,
+	SMBDR_UPCALL_MEMORY,
 };
 
 void smbdr_conn_upcall(struct smbdr_conn *conn, enum smbdr_upcall what);

@@ -340,8 +340,8 @@ void smbdr_mr_abort(struct smbdr_conn *conn)
 /* ----- registering ----- */
 
 /*
- * How many regions the memory needs: pages, and holes between them, decide. A region that is full in
- * the middle of a piece, which an IOMMU may have joined from many pages, ends one page earlier:
+ * How many regions the memory needs: pages, and holes between them, decide. A region that is full
+ * in the middle of a piece, which an IOMMU may have joined from many pages, ends one page earlier:
  * ib_sg_to_pages() goes on from the last page that it had set.
  */
 static u32 smbdr_mr_count(const struct smbdr_conn *conn, const struct smbdr_sgl *sgl)

@@ -20,12 +20,15 @@
  * end are taken in like any other.
  */
 #include <linux/errno.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "internal.h"
 #include "trace.h"
 
 /* Reclaim must not wait for a network file system that waits for us. */
 #define SMBDR_RECV_GFP	(GFP_NOIO | __GFP_NOWARN)
+/* The owner is told each time a message in the making has grown by this, bytes. */
+#define SMBDR_RECV_STEP	SZ_64K
 
 static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 {
@@ -66,6 +69,16 @@ static int smbdr_rx_data(struct smbdr_conn *conn, const u8 *buf, const struct sm
 	return ret == SMBDR_REASM_DONE;
 }
 
+/* Note how much of a message is there. Returns true if the owner is to be told. */
+static bool smbdr_rx_note(struct smbdr_conn *conn, bool done)
+{
+	u32 made = done || !conn->rx_msg ? 0 : conn->reasm.received;
+	bool tell = made / SMBDR_RECV_STEP > conn->rx_made / SMBDR_RECV_STEP;
+
+	WRITE_ONCE(conn->rx_made, made);
+	return tell;
+}
+
 static void smbdr_rx_deliver(struct smbdr_conn *conn)
 {
 	struct smbdr_msg *msg = conn->rx_msg;
@@ -75,7 +88,7 @@ static void smbdr_rx_deliver(struct smbdr_conn *conn)
 	list_add_tail(&msg->list, &conn->rx_queue);
 	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes + msg->length);
 	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs + 1);
-	conn->rx_mem += msg->length + SMBDR_MSG_COST;
+	WRITE_ONCE(conn->rx_mem, conn->rx_mem + msg->length + SMBDR_MSG_COST);
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_FRAME_RCVD);
 	smbdr_stat_add(conn->ns, SMBDR_STAT_BYTES_RCVD, msg->length);
 }
@@ -95,6 +108,7 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct smbdr_recv_slot *slot = container_of(wc->wr_cqe, struct smbdr_recv_slot, cqe);
 	struct smbdr_conn *conn = cq->cq_context;
+	bool grown = false;
 	struct smbdr_data_hdr hdr;
 	int ret, done = 0;
 
@@ -149,12 +163,15 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		done = ret;
 		if (done)
 			smbdr_rx_deliver(conn);
+		grown = smbdr_rx_note(conn, done);
 		smbdr_tx_pump(conn);
 		smbdr_conn_check_drained(conn);
 	}
 	spin_unlock_bh(&conn->lock);
 	if (done)
 		smbdr_conn_upcall(conn, SMBDR_UPCALL_DATA);
+	else if (grown)
+		smbdr_conn_upcall(conn, SMBDR_UPCALL_MEMORY);
 }
 
 static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
@@ -180,6 +197,7 @@ static struct smbdr_recv_slot *smbdr_recv_slot_get(struct smbdr_conn *conn)
 		goto free;
 	slot->cqe.done = smbdr_wc_recv;
 	list_add(&slot->all, &conn->rx_slots);
+	WRITE_ONCE(conn->rx_nr_slots, conn->rx_nr_slots + 1);
 	return slot;
 free:
 	kfree(slot->data);
@@ -286,7 +304,7 @@ void smbdr_conn_rx_pop(struct smbdr_conn *conn)
 	list_del(&msg->list);
 	WRITE_ONCE(conn->rx_bytes, conn->rx_bytes - msg->length);
 	WRITE_ONCE(conn->rx_msgs, conn->rx_msgs - 1);
-	conn->rx_mem -= msg->length + SMBDR_MSG_COST;
+	WRITE_ONCE(conn->rx_mem, conn->rx_mem - msg->length - SMBDR_MSG_COST);
 	if (conn->rx_throttled)
 		smbdr_tx_pump(conn);
 	spin_unlock_bh(&conn->lock);
@@ -325,6 +343,8 @@ void smbdr_recv_release(struct smbdr_conn *conn)
 	}
 	INIT_LIST_HEAD(&conn->rx_slots);
 	INIT_LIST_HEAD(&conn->rx_free);
+	WRITE_ONCE(conn->rx_nr_slots, 0);
 	smbdr_msg_free(conn->rx_msg);
 	conn->rx_msg = NULL;
+	WRITE_ONCE(conn->rx_made, 0);
 }

@@ -8,7 +8,7 @@ set -uo pipefail
 # Which groups run in which kernel, the longest boots first, so that none is left alone at the end. A
 # group without a script is reported as a failure.
 vm_table='
-release: stream close keepalive many peer rdma noise limits
+release: stream close keepalive many peer rdma noise limits memory
 kasan:   stream ksmbd peer fuzz storm
 kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
 lockdep: stream keepalive ksmbd storm

@@ -17,7 +17,7 @@ points=/sys/kernel/debug/net_smbdirect/fault_points
 unreachable='rebind_addr relisten'
 # The counters go with a module that did not start: those of the start that worked are left, and each
 # call before that one failed in its turn.
-at_start='workqueue proto proto6 pernet protosw6'
+at_start='workqueue sysctl proto proto6 pernet protosw6'
 
 ! module_loaded net_smbdirect || check 'the module of an earlier group goes' wait_for 20 unload_module net_smbdirect
 # The start of the module. ENOMEM and the like, and nothing stays of the attempt.

@@ -19,8 +19,10 @@ port=9700
 value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 counter_is() { [ "$(counter "$1")" = "$2" ]; }
-# Sockets of ours, both families, and pages charged to them: -1 where nothing is charged.
+# Sockets of ours, both families, and KiB charged to them, of which 1 MiB for each processor may not
+# be told; they are one sum for both families.
 sockets() { awk '/^SMBDIRECT/ { n += $3 } END { print n + 0 }' /proc/net/protocols; }
+charged() { awk '$1 == "SMBDIRECT" { print $4 * 4 }' /proc/net/protocols; }
 # Queue pairs of the kernel: one for each end of ours.
 kernel_qps() { rdma resource show qp | grep -v 'GSI\|SMI' | grep -c 'comm \['; }
 kernel_qps_are() { [ "$(kernel_qps)" = "$1" ]; }
@@ -129,6 +131,8 @@ costs() {
 		grown=$(($(used) - before - $(anon "$(pid_of "$what")")))
 		echo "$what: $((grown / count)) KiB for each of $count, $(cat "/tmp/hostile.$what")" >&2
 		check "$what: memory of each" at_most "$((grown / count))" "$kib"
+		check "$what: half of it at least is charged" at_most "$((grown / 2))" \
+			"$(($(charged) + 2048))"
 		# So much cannot be hidden by what comes and goes in the machine.
 		[ "$what" != unfinished ] || check "$what: they do take memory" test "$grown" -gt 0
 		check "$what: a socket for each" test "$(($(sockets) - socks))" -eq "$((count + 1))"
