@@ -26,7 +26,6 @@
 #include <linux/sizes.h>
 #include <linux/swap.h>
 #include <linux/sysctl.h>
-#include <net/net_namespace.h>
 #include "smbdr_sock.h"
 
 /* What is charged may be more than what is held by this, pages: most frames come and go in it. */
@@ -41,7 +40,7 @@ long smbdr_mem_limits[3];
 /* Bytes that a socket has under pressure in any case: struct proto wants to know. */
 int smbdr_mem_least = SZ_64K;
 
-static struct ctl_table smbdr_mem_table[] = {
+static const struct ctl_table smbdr_mem_table[] = {
 	{
 		.procname	= "mem",
 		.data		= smbdr_mem_limits,
@@ -50,6 +49,7 @@ static struct ctl_table smbdr_mem_table[] = {
 		.proc_handler	= proc_doulongvec_minmax,
 	},
 };
+
 static struct ctl_table_header *smbdr_mem_sysctl;
 
 /**
@@ -67,7 +67,7 @@ int smbdr_memory_init(void)
 	smbdr_mem_limits[1] = limit;
 	smbdr_mem_limits[2] = limit * 2;
 	smbdr_mem_sysctl = smbdr_fault(sysctl) ? NULL :
-		register_net_sysctl(&init_net, "net/smbdirect", smbdr_mem_table);
+		register_sysctl("net/smbdirect", smbdr_mem_table);
 	return smbdr_mem_sysctl || !IS_ENABLED(CONFIG_SYSCTL) ? 0 : -ENOMEM;
 }
 
@@ -77,7 +77,7 @@ int smbdr_memory_init(void)
 void smbdr_memory_exit(void)
 {
 	if (smbdr_mem_sysctl)
-		unregister_net_sysctl_table(smbdr_mem_sysctl);
+		unregister_sysctl_table(smbdr_mem_sysctl);
 }
 
 static u32 smbdr_sk_held(const struct smbdr_sock *ssk)

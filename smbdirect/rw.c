@@ -781,8 +781,8 @@ static void smbdr_wc_probe(struct ib_cq *cq, struct ib_wc *wc)
  * smbdr_rw_probe - ask the peer's device whether it has all that was sent
  * @conn: the connection, over iWARP, without a transfer
  *
- * A read of no bytes, for which no key is looked at (RFC 5040). A device takes what is sent to it in
- * that order, so its answer tells of all before. conn->probing until then.
+ * A read of no bytes, for which no key is looked at (RFC 5040). A device takes what is sent to it
+ * in that order, so its answer tells of all before. conn->probing until then.
  *
  * Context: conn->lock held.
  */
