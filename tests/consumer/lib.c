@@ -465,6 +465,7 @@ static int st_thread_main(void *data)
 	struct st_thread *t = data;
 
 	allow_signal(SIGINT);
+	allow_signal(SIGKILL);
 	t->ret = t->fn(t);
 	kthread_complete_and_exit(&t->done, 0);
 }

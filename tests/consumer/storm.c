@@ -11,19 +11,30 @@
  *
  * One set at a time; the caller serialises. A thread works on one end only, and an end is
  * released when its threads are back. If one is lost, all of it leaks, see lib.c.
+ *
+ * The user of an end is killed while a thread of it waits in a call (accept(), connect(),
+ * recvmsg(), or the work of the state): SIGKILL, EINTR from the call within the bound, and the last
+ * thread of the user closes all it had with the signal still pending, as the exit of a
+ * process does. What cannot be had: sockets are for the kernel, so the user is a kernel thread,
+ * whose exit closes nothing by itself. And no signal ends the wait for an RDMA transfer: a thread
+ * that is in one dies when that is over, which has to be as soon. A user that only has registered
+ * memory or a full queue waits in recvmsg() or accept().
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
+#include <linux/sockios.h>
 #include <net/net_namespace.h>
+#include <asm/ioctls.h>
 #include "rdma_lib.h"
 
 #define ST_STORM_SOON	5000	/* ms: longest time that a call may take that does not wait */
 #define ST_STORM_END	10000	/* ms: until a connection whose peer is gone has ended */
 #define ST_STORM_MRS	3
-#define ST_STORM_THREADS	2
+#define ST_STORM_JOBS	4	/* two of a state, two that only wait to be killed */
 #define ST_STORM_DESCS	16
 #define ST_STORM_FRAMES	512	/* of 64 KiB: more than SO_SNDBUF and SO_RCVBUF let wait */
 
@@ -37,11 +48,13 @@ enum st_storm_state {
 	ST_HALF_FRAME,
 	ST_TRANSFERS,
 	ST_REGISTERED,
+	ST_SHUTTING,
+	ST_CLOSING,
 };
 
 static const char * const st_storm_states[] = {
 	"listening", "connecting", "resolving", "unanswered", "idle", "no_credits", "half_frame",
-	"transfers", "registered",
+	"transfers", "registered", "shutting", "closing",
 };
 
 /* Keepalives soon enough to notice a silent peer, time enough for a slow kernel. */
@@ -50,12 +63,29 @@ static const struct st_opts st_storm_opts = {
 };
 
 /**
+ * struct st_storm_job - what a thread does
+ * @s: with what
+ * @on: the end that it uses
+ * @fn: returns when the connection has ended or a signal came
+ * @thread: at work, or NULL
+ */
+struct st_storm_job {
+	struct st_storm *s;
+	struct socket **on;
+	int (*fn)(struct st_storm *s, struct st_thread *t);
+	struct st_thread *thread;
+};
+
+/**
  * struct st_storm - a set of sockets
  * @state: what they are in
- * @p: listener and connection; some may be NULL
+ * @at: where @p.c connects to
+ * @port: its port
+ * @p: listener and connection; some may be NULL. One user has @p.c and @mr, another one the others
  * @victim: &p.c or &p.s, or &p.ls if there is no connection
- * @thread: at work, or NULL
- * @on: the end that each of them uses
+ * @end: 'c' or 's', whose user is to be killed
+ * @dying: threads of that one that are left
+ * @job: the threads
  * @owner: registered memory of the end that connected
  * @local: memory for transfers of the other end
  * @mr: registrations of @owner
@@ -65,10 +95,13 @@ static const struct st_opts st_storm_opts = {
  */
 struct st_storm {
 	enum st_storm_state state;
+	struct sockaddr_storage at;
+	u16 port;
 	struct st_pair p;
 	struct socket **victim;
-	struct st_thread *thread[ST_STORM_THREADS];
-	struct socket **on[ST_STORM_THREADS];
+	char end;
+	atomic_t dying;
+	struct st_storm_job job[ST_STORM_JOBS];
 	struct st_mem owner[ST_STORM_MRS];
 	struct st_mem local[2];
 	struct smbdr_kern_mr *mr[ST_STORM_MRS];
@@ -101,6 +134,9 @@ static int st_storm_socket(struct net *net, const struct sockaddr_storage *at, s
 /* What a call may say of such an end. Nobody breaks a rule, and nothing is out of memory. */
 static int st_storm_judge(int ret, bool rdma)
 {
+	/* Then the connection is as it was. */
+	if (fatal_signal_pending(current) && ret != -EINTR)
+		return ret;
 	switch (ret) {
 	case 0:
 	case -EPIPE:
@@ -117,9 +153,8 @@ static int st_storm_judge(int ret, bool rdma)
 	}
 }
 
-static int st_storm_write(struct st_thread *t)
+static int st_storm_write(struct st_storm *s, struct st_thread *t)
 {
-	struct st_storm *s = t->arg;
 	int ret = 0;
 	u32 i;
 
@@ -130,9 +165,8 @@ static int st_storm_write(struct st_thread *t)
 	return st_storm_judge(ret, false);
 }
 
-static int st_storm_read(struct st_thread *t)
+static int st_storm_read(struct st_storm *s, struct st_thread *t)
 {
-	struct st_storm *s = t->arg;
 	u8 buf[256];
 	int ret;
 
@@ -159,28 +193,114 @@ static int st_storm_rdma(struct st_storm *s, struct st_thread *t, int i)
 	return st_storm_judge(ret, true);
 }
 
-static int st_storm_rdma_write(struct st_thread *t)
+static int st_storm_rdma_write(struct st_storm *s, struct st_thread *t)
 {
-	return st_storm_rdma(t->arg, t, 0);
+	return st_storm_rdma(s, t, 0);
 }
 
-static int st_storm_rdma_read(struct st_thread *t)
+static int st_storm_rdma_read(struct st_storm *s, struct st_thread *t)
 {
-	return st_storm_rdma(t->arg, t, 1);
+	return st_storm_rdma(s, t, 1);
 }
 
-static int st_storm_start(struct st_storm *s, int i, int (*fn)(struct st_thread *t),
-			  struct socket **on)
+/* ----- threads: in a call that only a signal ends ----- */
+
+static int st_storm_killed(int ret)
+{
+	if (ret == -EINTR && fatal_signal_pending(current))
+		return 0;
+	return ret < 0 ? ret : -EBADE;
+}
+
+static int st_storm_wait_data(struct socket *sock, struct st_thread *t)
+{
+	u8 byte;
+
+	st_where(t, "recvmsg");
+	return st_storm_killed(st_recv(sock, &byte, 1, 0));
+}
+
+static int st_storm_wait_client(struct st_storm *s, struct st_thread *t)
+{
+	int ret = 0;
+
+	if (s->state == ST_CONNECTING || s->state == ST_RESOLVING || s->state == ST_UNANSWERED) {
+		st_where(t, "connect");
+		ret = st_connect_addr(s->p.c, &s->at, s->port, 0);
+	}
+	/* Who listens here answers soon. */
+	return ret ? st_storm_killed(ret) : st_storm_wait_data(s->p.c, t);
+}
+
+static int st_storm_wait_server(struct st_storm *s, struct st_thread *t)
+{
+	return st_storm_wait_data(s->p.s, t);
+}
+
+static int st_storm_wait_accept(struct st_storm *s, struct st_thread *t)
+{
+	struct socket *child = NULL;
+	int ret;
+
+	st_where(t, "accept");
+	for (;;) {
+		ret = st_accept(s->p.ls, &child, 0);
+		if (ret)
+			return st_storm_killed(ret);
+		swap(s->p.s, child);
+		st_release(&child);
+	}
+}
+
+static void st_storm_close(struct st_storm *s, struct socket **end)
+{
+	unsigned long start = jiffies;
+	int i;
+
+	for (i = 0; end == &s->p.c && i < ST_STORM_MRS; i++) {
+		/* Who transfers is left with keys that mean nothing, as it should be. */
+		if (s->mr[i])
+			smbdr_kern_mr_deregister(s->mr[i]);
+		s->mr[i] = NULL;
+	}
+	st_release(end);
+	st_storm_time(s, start);
+}
+
+static int st_storm_main(struct st_thread *t)
+{
+	struct st_storm_job *job = t->arg;
+	struct st_storm *s = job->s;
+	int ret = job->fn(s, t);
+
+	if (!fatal_signal_pending(current) || !atomic_dec_and_test(&s->dying))
+		return ret;
+	st_where(t, "exit");
+	if (job->on == &s->p.c) {
+		st_storm_close(s, &s->p.c);
+	} else {
+		/* In the order in which they were made. */
+		st_storm_close(s, &s->p.ls);
+		st_storm_close(s, &s->p.s);
+	}
+	return ret;
+}
+
+static int st_storm_start(struct st_storm *s, int i,
+			  int (*fn)(struct st_storm *s, struct st_thread *t), struct socket **on)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
+	struct st_storm_job *job = &s->job[i];
 
-	s->on[i] = on;
-	s->thread[i] = st_run("storm", fn, s);
-	if (!s->thread[i])
+	job->s = s;
+	job->on = on;
+	job->fn = fn;
+	job->thread = st_run("storm", st_storm_main, job);
+	if (!job->thread)
 		return -ENOMEM;
 	/* A signal before it is ready for one would be lost. */
-	while (!strcmp(s->thread[i]->where, "start")) {
-		if (completion_done(&s->thread[i]->done))
+	while (!strcmp(job->thread->where, "start")) {
+		if (completion_done(&job->thread->done))
 			return -ESRCH;
 		if (time_after(jiffies, end))
 			return -ETIME;
@@ -194,29 +314,38 @@ static bool st_storm_at_work(struct st_storm *s)
 {
 	int i;
 
-	for (i = 0; i < ST_STORM_THREADS; i++)
-		if (s->thread[i] && completion_done(&s->thread[i]->done))
+	for (i = 0; i < ST_STORM_JOBS; i++)
+		if (s->job[i].thread && completion_done(&s->job[i].thread->done))
 			return false;
 	return true;
 }
 
-/* Those on @end, or all: with a signal, or when they have ended by themselves. */
-static int st_storm_join(struct st_storm *s, struct socket **end, bool signal)
+/* Those on @end, or all: they were sent a signal, or end by themselves. */
+static int st_storm_join(struct st_storm *s, struct socket **end, unsigned int ms)
 {
 	int i, ret = 0, r;
 
-	for (i = 0; i < ST_STORM_THREADS; i++) {
-		struct st_thread *t = s->thread[i];
+	for (i = 0; i < ST_STORM_JOBS; i++) {
+		struct st_thread *t = s->job[i].thread;
 
-		if (!t || (end && s->on[i] != end))
+		if (!t || (end && s->job[i].on != end))
 			continue;
-		s->thread[i] = NULL;
-		if (signal)
-			send_sig(SIGINT, t->task, 1);
-		r = st_join(t, signal ? ST_STORM_SOON : ST_STORM_END);
+		s->job[i].thread = NULL;
+		r = st_join(t, ms);
 		ret = ret ?: r;
 	}
 	return ret;
+}
+
+/* Those on @end, or all. */
+static int st_storm_interrupt(struct st_storm *s, struct socket **end)
+{
+	int i;
+
+	for (i = 0; i < ST_STORM_JOBS; i++)
+		if (s->job[i].thread && (!end || s->job[i].on == end))
+			send_sig(SIGINT, s->job[i].thread->task, 1);
+	return st_storm_join(s, end, ST_STORM_SOON);
 }
 
 /* ----- states ----- */
@@ -263,6 +392,16 @@ static int st_storm_fill(struct st_storm *s)
 	return ret == -EAGAIN ? 0 : ret ?: -EFBIG;
 }
 
+/* The queue is not empty, and will not be: who should read does not. */
+static int st_storm_unsent(struct st_storm *s)
+{
+	int left, ret = s->p.c->sk->sk_prot->ioctl(s->p.c->sk, SIOCOUTQ, &left);
+
+	if (!ret && (!left || st_poll(s->p.s) & EPOLLHUP))
+		ret = -ENODATA;
+	return ret;
+}
+
 static int st_storm_prepare(struct st_storm *s)
 {
 	u8 buf[100];
@@ -284,40 +423,48 @@ static int st_storm_prepare(struct st_storm *s)
 		return ret ?: st_storm_start(s, 1, st_storm_rdma_read, &s->p.s);
 	case ST_REGISTERED:
 		return st_storm_memory(s);
+	case ST_SHUTTING:
+	case ST_CLOSING:
+		ret = st_storm_fill(s);
+		if (!ret)
+			ret = kernel_sock_shutdown(s->p.c, SHUT_WR);
+		if (!ret)
+			ret = st_storm_unsent(s);
+		if (ret || s->state == ST_SHUTTING)
+			return ret;
+		st_storm_close(s, &s->p.c);
+		s->victim = &s->p.s;
+		return st_poll(s->p.s) & EPOLLHUP ? -ENODATA : 0;
 	default:
 		return 0;
 	}
 }
 
-static int st_storm_connect(struct st_storm *s, const struct sockaddr_storage *at, u16 port,
-			    bool wait)
+static int st_storm_connect(struct st_storm *s, bool wait)
 {
-	int ret = st_storm_socket(&init_net, at, &s->p.c);
+	int ret = st_storm_socket(&init_net, &s->at, &s->p.c);
 
 	if (!ret)
-		ret = st_connect_addr(s->p.c, at, port, wait ? 0 : O_NONBLOCK);
+		ret = st_connect_addr(s->p.c, &s->at, s->port, wait ? 0 : O_NONBLOCK);
 	return ret == -EINPROGRESS ? 0 : ret;
 }
 
-static int st_storm_sockets(struct st_storm *s, struct net *net, const struct sockaddr_storage *at,
-			    u16 port)
+static int st_storm_sockets(struct st_storm *s, struct net *net)
 {
 	int ret;
 
 	s->victim = &s->p.c;
-	if (s->state == ST_RESOLVING)
-		return st_storm_connect(s, &st_cfg.silent, port, false);
-	if (s->state == ST_UNANSWERED)
-		return st_storm_connect(s, at, port, false);
-	ret = st_storm_socket(net, at, &s->p.ls);
+	if (s->state == ST_RESOLVING || s->state == ST_UNANSWERED)
+		return st_storm_connect(s, false);
+	ret = st_storm_socket(net, &s->at, &s->p.ls);
 	if (!ret)
-		ret = st_bind_addr(s->p.ls, at, port);
+		ret = st_bind_addr(s->p.ls, &s->at, s->port);
 	if (!ret)
 		ret = kernel_listen(s->p.ls, 5);
 	if (s->state == ST_LISTENING)
 		s->victim = &s->p.ls;
 	if (!ret)
-		ret = st_storm_connect(s, at, port, s->state != ST_CONNECTING);
+		ret = st_storm_connect(s, s->state != ST_CONNECTING);
 	if (!ret && s->state != ST_LISTENING && s->state != ST_CONNECTING)
 		ret = st_accept(s->p.ls, &s->p.s, 0);
 	return ret;
@@ -328,21 +475,66 @@ static int st_storm_sockets(struct st_storm *s, struct net *net, const struct so
 /* Nothing uses it any more but the socket itself. */
 static int st_storm_release(struct st_storm *s, struct socket **end)
 {
-	unsigned long start;
+	int ret = st_storm_interrupt(s, end);
+
+	if (!st_stuck() && *end)
+		st_storm_close(s, end);
+	return ret;
+}
+
+/* Threads of one user, in calls beside the work of the state; asleep there when this returns. */
+static int st_storm_calls(struct st_storm *s, bool client)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
+	bool reads = s->state == ST_IDLE || s->state == ST_TRANSFERS || s->state == ST_REGISTERED;
 	int i, ret;
 
-	ret = st_storm_join(s, end, true);
-	if (st_stuck() || !*end)
-		return ret;
-	start = jiffies;
-	for (i = 0; end == &s->p.c && i < ST_STORM_MRS; i++) {
-		/* Who transfers is left with keys that mean nothing, as it should be. */
-		if (s->mr[i])
-			smbdr_kern_mr_deregister(s->mr[i]);
-		s->mr[i] = NULL;
+	if (client)
+		ret = st_storm_start(s, 2, st_storm_wait_client, &s->p.c);
+	else
+		ret = st_storm_start(s, 2, st_storm_wait_accept, &s->p.ls);
+	if (!ret && !client && reads)
+		ret = st_storm_start(s, 3, st_storm_wait_server, &s->p.s);
+	/* In connect() only for as long as that takes. */
+	for (i = 2; !ret && s->state != ST_CONNECTING && i < ST_STORM_JOBS; i++) {
+		struct st_thread *t = s->job[i].thread;
+
+		while (!ret && t && !(READ_ONCE(t->task->__state) & TASK_INTERRUPTIBLE)) {
+			if (completion_done(&t->done) || time_after(jiffies, end))
+				ret = -ESRCH;
+			schedule_timeout_uninterruptible(1);
+		}
 	}
-	st_release(end);
-	st_storm_time(s, start);
+	return ret ?: st_storm_at_work(s) ? 0 : -ESRCH;
+}
+
+static bool st_storm_of(const struct st_storm *s, int i, bool client)
+{
+	bool on_client = s->job[i].on == &s->p.c;
+
+	return s->job[i].thread && on_client == client;
+}
+
+/* One user, with all of its threads. */
+static int st_storm_kill(struct st_storm *s)
+{
+	bool client = s->p.c && (s->end == 'c' || !s->p.ls);
+	int i, r, ret = st_storm_calls(s, client);
+	int n = 0;
+
+	for (i = 0; i < ST_STORM_JOBS; i++)
+		n += st_storm_of(s, i, client);
+	atomic_set(&s->dying, n);
+	for (i = 0; i < ST_STORM_JOBS; i++)
+		if (st_storm_of(s, i, client))
+			send_sig(SIGKILL, s->job[i].thread->task, 1);
+	r = st_storm_join(s, client ? &s->p.c : &s->p.ls, ST_STORM_SOON);
+	ret = ret ?: r;
+	r = client ? 0 : st_storm_join(s, &s->p.s, ST_STORM_SOON);
+	ret = ret ?: r;
+	/* One that was not there to die cannot have closed them. */
+	if (!ret && (client ? !!s->p.c : s->p.ls || s->p.s))
+		ret = -ESRCH;
 	return ret;
 }
 
@@ -400,12 +592,15 @@ int st_storm_open(const char *state, char end, int pid, const struct sockaddr_st
 	if (!s)
 		return -ENOMEM;
 	s->state = which;
+	s->end = end;
+	s->at = which == ST_RESOLVING ? st_cfg.silent : *at;
+	s->port = port;
 	net = pid ? get_net_ns_by_pid(pid) : get_net(&init_net);
 	if (IS_ERR(net)) {
 		kfree(s);
 		return PTR_ERR(net);
 	}
-	ret = st_storm_sockets(s, net, at, port);
+	ret = st_storm_sockets(s, net);
 	put_net(net);
 	if (!ret && end == 's' && s->p.s)
 		s->victim = &s->p.s;
@@ -422,7 +617,7 @@ int st_storm_open(const char *state, char end, int pid, const struct sockaddr_st
 
 /**
  * st_storm_act() - do something with socket calls
- * @what: close, shutdown, kill (of the threads) or peer (close the other end)
+ * @what: close, shutdown, kill (the user of that end) or peer (close the other end)
  *
  * Return: 0, -ETIME if it took longer than it may, the error of a thread that may not have it.
  */
@@ -440,7 +635,7 @@ int st_storm_act(const char *what)
 		kernel_sock_shutdown(*s->victim, SHUT_RDWR);
 		st_storm_time(s, start);
 	} else if (!strcmp(what, "kill")) {
-		ret = st_storm_join(s, NULL, true);
+		ret = st_storm_kill(s);
 	} else if (!strcmp(what, "peer")) {
 		ret = st_storm_release(s, s->victim != &s->p.c ? &s->p.c :
 				       s->p.s ? &s->p.s : &s->p.ls);
@@ -471,7 +666,7 @@ int st_storm_end(bool ended, struct seq_buf *report)
 	if (ended) {
 		if (!st_storm_ends(s->p.c) || !st_storm_ends(s->p.s))
 			ret = -ENOTCONN;
-		r = st_storm_join(s, NULL, ret);
+		r = ret ? st_storm_interrupt(s, NULL) : st_storm_join(s, NULL, ST_STORM_END);
 		ret = ret ?: r;
 	}
 	seq_buf_printf(report, "state %s\nended %d\n", st_storm_states[s->state], ret);
