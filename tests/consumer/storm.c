@@ -392,7 +392,7 @@ static int st_storm_fill(struct st_storm *s)
 	return ret == -EAGAIN ? 0 : ret ?: -EFBIG;
 }
 
-/* The queue is not empty, and will not be: who should read does not. */
+/* The queue is not empty, and will not be: who should read does not, and has little room. */
 static int st_storm_unsent(struct st_storm *s)
 {
 	int left, ret = s->p.c->sk->sk_prot->ioctl(s->p.c->sk, SIOCOUTQ, &left);
@@ -457,6 +457,9 @@ static int st_storm_sockets(struct st_storm *s, struct net *net)
 	if (s->state == ST_RESOLVING || s->state == ST_UNANSWERED)
 		return st_storm_connect(s, false);
 	ret = st_storm_socket(net, &s->at, &s->p.ls);
+	/* What fills the queue of one end shall not find room at the other one, a little later. */
+	if (!ret && (s->state == ST_SHUTTING || s->state == ST_CLOSING))
+		sock_set_rcvbuf(s->p.ls->sk, SZ_32K);
 	if (!ret)
 		ret = st_bind_addr(s->p.ls, &s->at, s->port);
 	if (!ret)
