@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Connections that are a little wrong, by the thousand, to a socket that echoes and from a socket
-# that wants an echo, and random socket calls; what the kernel says of it is judged at the end of the
-# run. On the kernel's command line: smbdr_fuzz_seed where to begin, smbdr_fuzz_seconds how long to go
-# on for each bed; one round at least.
+# that wants an echo, and random socket calls. What our side sends to them is judged message by
+# message, what the kernel says of it at the end of the run. On the kernel's command line:
+# smbdr_fuzz_seed where to begin, smbdr_fuzz_seconds how long to go on for each bed; one round at
+# least.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -18,13 +19,16 @@ first=$(param smbdr_fuzz_seed 1)
 time=$(param smbdr_fuzz_seconds 0)
 conns=500 clients=100 calls=3000
 
+fuzz_peer() { /tmp/peer/smbdr-peer "$@" >/tmp/said; }
 # One round from seed $2: connections to a server, servers of a client, then calls of four threads.
 round() {
 	local bed=$1 seed=$2
 	check "connections $bed from seed $seed" \
-		/tmp/peer/smbdr-peer fuzz "$(bed_addr "$bed")" "$port" "$seed" "$conns"
+		fuzz_peer fuzz "$(bed_addr "$bed")" "$port" "$seed" "$conns"
+	cat /tmp/said >&2
 	check "servers $bed from seed $seed" \
-		/tmp/peer/smbdr-peer fuzz_clients "$(bed_addr "$bed")" "$((port + 10))" "$seed" "$clients"
+		fuzz_peer fuzz_clients "$(bed_addr "$bed")" "$((port + 10))" "$seed" "$clients"
+	cat /tmp/said >&2
 	check "socket calls $bed from seed $seed" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
 }
 

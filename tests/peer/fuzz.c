@@ -12,15 +12,23 @@
  * COUNT connections, of the first some at a time, each in a process of its own and each a
  * function of SEED and its number alone, so that "SEED+NUMBER 1" plays one of
  * them again. Each negotiates, sends frames, sometimes with wrong fields,
- * sizes, credits, operations or order, and ends in one way or another. What
- * the other side does with that is its business, but it has to go on: after
- * every few connections a good one has to work. Its kernel's log is for the
- * caller.
+ * sizes, credits, operations or order, and ends in one way or another. Where
+ * the other side ends it is its business, but what it says until then has to be right
+ * (rules.c), and it has to go on: after every few connections a good one has to
+ * work. Its kernel's log is for the caller.
+ *
+ * The rules know what was really sent, true or not: a credit that was granted with a wild
+ * number is one, and a message without a credit uses one up. That can only
+ * allow the other side more than it knows of, as it cannot have seen more than was sent. One
+ * rule does not hold here, that nobody asks whether we are alive: a client has short
+ * timers, and a server on iWARP asks at its end, which comes when a frame is larger than we
+ * said that we take.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "peer.h"
@@ -38,6 +46,13 @@ static const uint32_t edges[] = {
 
 static uint64_t state;
 static int ready[2];	/* a pipe: the server listens */
+static bool serves;	/* the other side is a client */
+static bool heard;	/* its message of the negotiation */
+
+/* Of all processes together: connections that agreed, messages that the rules have judged. */
+static struct {
+	uint32_t agreed, judged;
+} *seen;
 
 /* splitmix64: every seed is as good as any other. */
 static uint32_t rnd(uint32_t below)
@@ -67,9 +82,79 @@ static uint32_t odd(void)
 	}
 }
 
+static void count(uint32_t *n)
+{
+	__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
+}
+
+#define must(cond, ...) do { if (!(cond)) peer_broken(__VA_ARGS__); } while (0)
+
+/* Was the first message of ours a request that a server may say yes to? */
+static bool good_request(struct request *r)
+{
+	*r = peer_get_request(peer.first);
+	return peer.first_len >= 20 && peer.first_len <= 512 && r->min <= 0x0100 &&
+	       r->max >= 0x0100 && r->credits && r->maxrecv >= 128 && r->maxfrag >= 131072;
+}
+
+/* The same of a response, and the client's request is here. */
+static bool good_response(struct response *r)
+{
+	*r = peer_get_response(peer.first, peer.first_len);
+	return peer.first_len >= 32 && peer.first_len <= 512 && !r->status &&
+	       r->version == 0x0100 && r->requested && r->granted && r->maxrecv >= 128 &&
+	       r->maxfrag >= 131072 && r->preferred <= peer.max_send;
+}
+
+/* The client's request is here and something was sent: is it data from here on? */
+static void serving(void)
+{
+	struct response r;
+
+	if (heard && peer.sent && !peer.talking && good_response(&r)) {
+		peer_start_serving(&r);
+		count(&seen->agreed);
+	}
+}
+
+static void take_first(const struct msg *m)
+{
+	struct response resp;
+	struct request r;
+	bool good;
+
+	must(!heard, "%u bytes, but nothing is agreed on", m->len);
+	heard = true;
+	if (serves) {
+		must(m->len == 20, "a request of %u bytes", m->len);
+		peer_take_request(m);
+		serving();
+		return;
+	}
+	must(m->len == 32, "a response of %u bytes", m->len);
+	resp = peer_get_response(m->raw, m->len);
+	good = good_request(&r);
+	rules_response(&resp, &r, m->len);
+	must(good || resp.status, "a request that is wrong is taken");
+	if (!resp.status) {
+		peer_start(&r, &resp);
+		count(&seen->agreed);
+	}
+}
+
+/* An echo server: all that we ever send is zeros. */
+static void take_data(const struct msg *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->datalen && !serves; i++)
+		must(!m->raw[m->offset + i], "we have not sent 0x%02x", m->raw[m->offset + i]);
+}
+
 static void take(const struct msg *m)
 {
-	peer.send_credits += m->granted;
+	(peer.talking ? take_data : take_first)(m);
+	count(&seen->judged);
 	peer_done();
 }
 
@@ -160,8 +245,6 @@ static void messages(void)
 			memcpy(b + 16, &d.datalen, 4);
 			peer_send_raw(b, len);
 		}
-		peer.to_grant = 0;
-		peer.send_credits -= !!peer.send_credits;
 		if (one_in(16))
 			usleep(rnd(3000));
 	}
@@ -175,6 +258,7 @@ static void connection(void)
 	const struct msg *m;
 
 	peer_connect();
+	peer_may_be_asked = peer_iwarp();
 	if (one_in(16)) {
 		uint8_t b[512];
 		uint32_t i, len = rnd(sizeof(b));
@@ -213,17 +297,8 @@ static void connection(void)
 	if (one_in(16))
 		peer_send_request(&r);
 	m = peer_poll(one_in(16) ? 0 : 300);
-	if (m && m->len >= 32) {
-		uint16_t granted;
-		uint32_t maxrecv;
-
-		memcpy(&granted, m->raw + 10, 2);
-		memcpy(&maxrecv, m->raw + 24, 4);
-		peer.send_credits = granted;
-		peer.max_send = maxrecv < PEER_SLOT_SIZE ? maxrecv : PEER_SLOT_SIZE;
-	}
 	if (m)
-		peer_done();
+		take(m);
 	messages();
 	if (one_in(3))
 		peer_disconnect();
@@ -233,23 +308,10 @@ static void connection(void)
 	/* And else it is just gone. */
 }
 
-/* The largest message that the client takes, if this is its request. */
-static void take_request(const struct msg *m)
-{
-	uint32_t maxrecv;
-
-	if (!m)
-		return;
-	if (m->len >= 20) {
-		memcpy(&maxrecv, m->raw + 12, 4);
-		peer.max_send = maxrecv < PEER_SLOT_SIZE ? maxrecv : PEER_SLOT_SIZE;
-	}
-	peer_done();
-}
-
 static void serve(void)
 {
 	struct response r = welcome;
+	const struct msg *m;
 
 	r.requested = 1 + rnd(254);
 	r.granted = 1 + rnd(100);
@@ -262,7 +324,9 @@ static void serve(void)
 		exit(0);
 	}
 	peer_accept();
-	take_request(peer_poll(one_in(16) ? 0 : 300));
+	m = peer_poll(one_in(16) ? 0 : 300);
+	if (m)
+		take(m);
 	switch (rnd(20)) {
 	case 0:
 		r.min = odd();
@@ -305,6 +369,7 @@ static void serve(void)
 		break;
 	}
 	peer_send_response(&r);
+	serving();
 	if (one_in(16))
 		peer_send_response(&r);
 	messages();
@@ -329,6 +394,8 @@ static bool known(const char *outcome)
 /* In a process of its own, which may end at any place. */
 static void server(void)
 {
+	serves = true;
+	peer_may_be_asked = true;
 	peer_listen();
 	peer_check(write(ready[1], "", 1) == 1, "pipe");
 	peer_await();
@@ -361,6 +428,16 @@ static pid_t apart(void (*f)(void), bool quiet)
 	return pid;
 }
 
+/* That a connection does not go as its process thought is what we are here for. */
+static bool early(int status, uint64_t seed)
+{
+	peer_check(!WIFSIGNALED(status), "seed %llu: signal %d", (unsigned long long)seed,
+		   WTERMSIG(status));
+	peer_check(WEXITSTATUS(status) != BROKEN, "seed %llu: it broke a rule",
+		   (unsigned long long)seed);
+	return WEXITSTATUS(status);
+}
+
 /* Is one more over? Did it end early? */
 static bool reap(uint64_t first, pid_t *pids, uint32_t n, uint32_t *ended)
 {
@@ -372,17 +449,31 @@ static bool reap(uint64_t first, pid_t *pids, uint32_t n, uint32_t *ended)
 		return false;
 	for (i = 0; i < n && pids[i] != pid; i++)
 		;
-	peer_check(!WIFSIGNALED(status), "seed %llu: signal %d", (unsigned long long)first + i,
-		   WTERMSIG(status));
-	/* That a connection does not go as its process thought is what we are here for. */
-	*ended += WEXITSTATUS(status) != 0;
+	*ended += early(status, first + i);
 	return true;
+}
+
+static void begin(void)
+{
+	peer_loud = dup(STDERR_FILENO);
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	peer_check(seen != MAP_FAILED, "mmap: %s", strerror(errno));
+}
+
+/* If nobody agrees with us there is nothing to judge. */
+static void end(uint32_t count)
+{
+	printf("%u agreed, %u messages judged\n", seen->agreed, seen->judged);
+	peer_check(seen->agreed >= count / 3 && seen->judged >= 2 * count,
+		   "of %u connections %u agreed, and %u messages came", count, seen->agreed,
+		   seen->judged);
 }
 
 void peer_fuzz(uint64_t seed, uint32_t count)
 {
 	uint32_t done, ended = 0;
 
+	begin();
 	for (done = 0; done < count; done += BETWEEN) {
 		uint32_t i, n = count - done < BETWEEN ? count - done : BETWEEN;
 		pid_t pids[BETWEEN];
@@ -402,12 +493,14 @@ void peer_fuzz(uint64_t seed, uint32_t count)
 	}
 	printf("%u connections from seed %llu, %u ended early\n", count,
 	       (unsigned long long)seed, ended);
+	end(count);
 }
 
 void peer_fuzz_clients(uint64_t seed, uint32_t count)
 {
 	uint32_t done, ended = 0, unlike = 0;
 
+	begin();
 	peer_check(!pipe(ready), "pipe");
 	for (done = 0; done < count; done++) {
 		int status;
@@ -425,10 +518,10 @@ void peer_fuzz_clients(uint64_t seed, uint32_t count)
 		peer_check(known(got), "seed %llu: the client came to \"%s\"",
 			   (unsigned long long)seed + done, got);
 		unlike += strcmp(got, "done 0") != 0;
-		peer_check(waitpid(pid, &status, 0) == pid && !WIFSIGNALED(status),
-			   "seed %llu: the server died", (unsigned long long)seed + done);
-		ended += WEXITSTATUS(status) != 0;
+		peer_check(waitpid(pid, &status, 0) == pid, "waitpid");
+		ended += early(status, seed + done);
 	}
 	printf("%u clients from seed %llu, %u servers ended early, %u clients without their frame\n",
 	       count, (unsigned long long)seed, ended, unlike);
+	end(count);
 }

@@ -9,15 +9,17 @@
  * Without arguments it lists the scenarios: name, other end, what it is about.
  * Those named BVT_Smbd... and Smbd... are cases of Microsoft's MS-SMBD test
  * suite, by their names there, with frames to and from an echo server in the place
- * of SMB2 requests and their answers, and seconds in the place of minutes.
+ * of SMB2 requests and their answers, and a second in the place of two minutes.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "peer.h"
 
 const char *peer_addr, *peer_port;
 bool peer_may_be_asked;
+int peer_loud = STDERR_FILENO;
 
 static const char * const other_ends[] = {
 	[ECHO] = "echo", [IDLE] = "idle", [HASTY] = "hasty", [LATE] = "late", [CLIENT] = "client",
@@ -38,6 +40,18 @@ void peer_fail(const char *fmt, ...)
 	va_end(args);
 	fprintf(stderr, "\n");
 	exit(1);
+}
+
+void peer_broken(const char *fmt, ...)
+{
+	va_list args;
+
+	dprintf(peer_loud, "smbdr-peer: rule broken: ");
+	va_start(args, fmt);
+	vdprintf(peer_loud, fmt, args);
+	va_end(args);
+	dprintf(peer_loud, "\n");
+	exit(BROKEN);
 }
 
 static void run(const struct scenario *s)

@@ -177,7 +177,7 @@ void peer_connect_when_free(void)
 		   got < 0 ? "nothing" : rdma_event_str(got));
 }
 
-static bool iwarp(void)
+bool peer_iwarp(void)
 {
 	return id->verbs->device->transport_type == IBV_TRANSPORT_IWARP;
 }
@@ -201,7 +201,7 @@ void peer_connect_half(void)
 	struct ibv_qp *qp;
 
 	connect_begin();
-	if (iwarp()) {
+	if (peer_iwarp()) {
 		cm_wait(RDMA_CM_EVENT_ESTABLISHED);
 		return;
 	}
@@ -219,7 +219,7 @@ void peer_connect_rest(void)
 	struct ibv_qp *qp = id->qp;
 	int ret;
 
-	if (iwarp())
+	if (peer_iwarp())
 		return;
 	id->qp = NULL;
 	ret = rdma_establish(id);
@@ -339,7 +339,7 @@ const struct msg *peer_recv(int timeout)
  */
 bool peer_is_deaf(void)
 {
-	if (!iwarp())
+	if (!peer_iwarp())
 		return false;
 	held = peer_poll(1000);
 	return !held && peer_connected();
@@ -385,10 +385,11 @@ void peer_disconnect(void)
 {
 	double end = peer_now() + WAIT;
 
-	while (peer.asked && peer_connected()) {
-		if (peer_recv(WAIT))
-			peer_done();
-	}
+	/* Who has a credit answers, or has ended it. */
+	while (peer.asked_at && peer_poll((ANSWER + 1) * 1000))
+		peer_done();
+	if (peer.asked_at && !flushed && peer_connected())
+		peer_broken("no answer for %d s", ANSWER);
 	while (take() > 0)
 		;
 	rdma_disconnect(id);
@@ -412,13 +413,19 @@ static void send_wait(void)
 	} while (!n && (++spin % 1024 || peer_connected()));
 }
 
-/* A message is about to be sent: what it gives, before the other side can use it. */
+/*
+ * A message is about to be sent: what it gives, before the other side can use it. The first
+ * is the negotiation's, whatever it is; those after it are data to the other side.
+ */
 static void account(const uint8_t *buf, uint32_t len)
 {
 	unsigned int granted;
 
-	if (!peer.talking)
+	if (!peer.sent++) {
+		peer.first_len = len;
+		memcpy(peer.first, buf, len < sizeof(peer.first) ? len : sizeof(peer.first));
 		return;
+	}
 	if (peer.send_credits)
 		peer.send_credits--;
 	if (len < 20)
@@ -430,6 +437,8 @@ static void account(const uint8_t *buf, uint32_t len)
 	peer.to_grant -= granted < peer.to_grant ? granted : peer.to_grant;
 	if (get16(buf + 4) & 1)
 		peer.asked = true;
+	if (peer.asked && !peer.asked_at && peer.talking && peer.given > peer.came)
+		peer.asked_at = peer_now();
 }
 
 /* Waits for the completion, but not for its success: scenarios see that later. */
@@ -454,7 +463,7 @@ bool peer_send_by(enum ibv_wr_opcode op, const void *buf, uint32_t len, uint32_t
 	}, *bad;
 	bool imm = op == IBV_WR_SEND_WITH_IMM || op == IBV_WR_RDMA_WRITE_WITH_IMM;
 
-	if (imm && id->verbs->device->transport_type == IBV_TRANSPORT_IWARP)
+	if (imm && peer_iwarp())
 		return false;
 	account(buf, len);
 	memcpy(send_mem, buf, len);

@@ -63,12 +63,17 @@ struct peer {
 	uint32_t max_frame_out;		/* largest frame the other side takes */
 	uint32_t max_frame_in;		/* largest frame we take */
 	/* for the rules */
-	bool talking;			/* negotiated: all messages are data messages */
+	bool talking;			/* negotiated: what comes are data messages */
+	uint64_t sent;			/* messages, ever; the first is the negotiation's */
+	uint8_t first[32];		/* of them, as far as it goes */
+	uint32_t first_len;
+	uint64_t got;			/* credits, ever */
 	uint64_t given;			/* credits, ever */
 	uint64_t came;			/* data messages, ever */
 	uint32_t remaining;		/* of the frame that is coming in */
 	unsigned int most_wanted;	/* the largest number of credits that we asked for */
 	bool asked;			/* by a flag, and not answered yet */
+	double asked_at;		/* when it also had a credit for the answer; or 0 */
 };
 
 extern struct peer peer;
@@ -87,6 +92,7 @@ void peer_accept(void);		/* it, after peer_await() */
 void peer_disconnect(void);
 void peer_expect_disconnect(void);
 bool peer_connected(void);
+bool peer_iwarp(void);
 void peer_send_raw(const void *buf, uint32_t len);
 /* The same by another operation than a plain send; false if iWARP does not have it. */
 bool peer_send_by(enum ibv_wr_opcode op, const void *buf, uint32_t len, uint32_t key);
@@ -104,10 +110,13 @@ void peer_send_response(const struct response *r);
 void peer_send_data(const struct data *d);
 void peer_send_empty(uint16_t granted, uint16_t flags);
 void peer_send_segment(const uint8_t *payload, uint32_t len, uint32_t remaining);
-struct response peer_get_response(const struct msg *m);
+struct request peer_get_request(const uint8_t *b);
+struct response peer_get_response(const uint8_t *b, uint32_t len);
 struct response peer_recv_response(void);
 void peer_start(const struct request *r, const struct response *resp);
+void peer_take_request(const struct msg *m);
 void peer_recv_request(void);
+void peer_start_serving(const struct response *r);
 struct response peer_negotiate(const struct request *r);
 void peer_welcome(const struct response *r);
 void peer_wait_credit(unsigned int n);
@@ -124,7 +133,11 @@ void peer_exchange(const struct request *r, uint32_t len, uint32_t fragment);
 void peer_open(const struct request *r);	/* connect and negotiate */
 void peer_gone(void);		/* the other side ends this connection, and serves others */
 
+/* It has ended after @took seconds. Was that too early? */
+void peer_lasted(double took, double least);
+
 /* rules.c: what must hold for all that the other side sends */
+#define ANSWER	5	/* seconds, to a message that asks for one */
 void rules_received(const struct msg *m);
 void rules_response(const struct response *r, const struct request *to, uint32_t len);
 void rules_request(const struct request *r, uint32_t len);
@@ -139,6 +152,7 @@ void client_expect(const char *where, int err);
 /* What is told first is luck. */
 void client_expect_either(const char *where, int err, const char *or_where, int or_err);
 void client_end(const char *where, int err);	/* disconnect, and that */
+double client_age(void);		/* seconds since it was started */
 void client_serve(uint32_t bytes);	/* its frame back to it, until it closes */
 void client_finish(void);		/* be polite until it closes */
 void client_exchange(const struct response *r, uint32_t bytes);
@@ -154,13 +168,17 @@ void peer_fuzz_clients(uint64_t seed, uint32_t count);
 
 void peer_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 #define peer_check(cond, ...) do { if (!(cond)) peer_fail(__VA_ARGS__); } while (0)
+/* The same about what the other side sent: whatever else may happen, that must not. */
+#define BROKEN	3		/* exit status */
+extern int peer_loud;		/* the file for this; the standard error unless it is changed */
+void peer_broken(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* What stands at the other end. main.c has the names by which the group script knows them. */
 enum other_end {
 	ECHO,		/* an echo server with default timers */
-	IDLE,		/* one that asks after a second and waits long for the answer */
-	HASTY,		/* one with four seconds for everything */
-	LATE,		/* one with four seconds for keepalives that accepts when it is told to */
+	IDLE,		/* one that asks after a second, with default timers otherwise */
+	HASTY,		/* one that asks after a second and waits three for the answer */
+	LATE,		/* one like that, which accepts when it is told to */
 	CLIENT,		/* a client: we listen */
 };
 

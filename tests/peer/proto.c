@@ -20,12 +20,16 @@ const struct request roomy = {
 	.preferred = 8136, .maxrecv = 8192, .maxfrag = 2 * 1048576,
 };
 
-/* Receives that the other side may use from the start: as many credits as we want ourselves. */
+/*
+ * Receives that the other side may use from the start: as many credits as we want ourselves,
+ * less those that were granted already.
+ */
 static void start_talking(uint16_t want)
 {
 	peer.want = want < PEER_SLOTS - 1 ? want : PEER_SLOTS - 1;
-	peer.most_wanted = want;
-	peer.to_grant = peer.want;
+	if (peer.most_wanted < want)
+		peer.most_wanted = want;
+	peer.to_grant = peer.given < peer.want ? peer.want - peer.given : 0;
 	peer.talking = true;
 }
 
@@ -99,16 +103,24 @@ void peer_send_segment(const uint8_t *payload, uint32_t len, uint32_t remaining)
 	});
 }
 
-struct response peer_get_response(const struct msg *m)
+/* @b has 32 bytes, of @len on the wire. */
+struct response peer_get_response(const uint8_t *b, uint32_t len)
 {
-	peer_check(m->len >= 32, "a negotiate response of %u bytes", m->len);
 	return (struct response) {
-		.min = get16(m->raw), .max = get16(m->raw + 2), .version = get16(m->raw + 4),
-		.reserved = get16(m->raw + 6), .requested = get16(m->raw + 8),
-		.granted = get16(m->raw + 10), .status = get32(m->raw + 12),
-		.maxrw = get32(m->raw + 16), .preferred = get32(m->raw + 20),
-		.maxrecv = get32(m->raw + 24), .maxfrag = get32(m->raw + 28),
-		.wirelen = m->len,
+		.min = get16(b), .max = get16(b + 2), .version = get16(b + 4),
+		.reserved = get16(b + 6), .requested = get16(b + 8), .granted = get16(b + 10),
+		.status = get32(b + 12), .maxrw = get32(b + 16), .preferred = get32(b + 20),
+		.maxrecv = get32(b + 24), .maxfrag = get32(b + 28), .wirelen = len,
+	};
+}
+
+/* @b has 20 bytes. */
+struct request peer_get_request(const uint8_t *b)
+{
+	return (struct request) {
+		.min = get16(b), .max = get16(b + 2), .reserved = get16(b + 4),
+		.credits = get16(b + 6), .preferred = get32(b + 8), .maxrecv = get32(b + 12),
+		.maxfrag = get32(b + 16),
 	};
 }
 
@@ -118,7 +130,8 @@ struct response peer_recv_response(void)
 	struct response r;
 
 	peer_check(m, "disconnected instead of a negotiate response");
-	r = peer_get_response(m);
+	peer_check(m->len >= 32, "a negotiate response of %u bytes", m->len);
+	r = peer_get_response(m->raw, m->len);
 	peer_done();
 	return r;
 }
@@ -126,7 +139,9 @@ struct response peer_recv_response(void)
 /* The response to @r is a success: data from here on. */
 void peer_start(const struct request *r, const struct response *resp)
 {
-	peer.send_credits = resp->granted;
+	/* Who did not wait has used some. */
+	peer.send_credits = resp->granted < peer.sent ? 0 : resp->granted - (peer.sent - 1);
+	peer.got = resp->granted;
 	peer.max_send = resp->maxrecv;
 	peer.max_recv = resp->preferred;
 	peer.max_frame_out = resp->maxfrag;
@@ -147,40 +162,48 @@ struct response peer_negotiate(const struct request *r)
 	return resp;
 }
 
-/* The request of a client. */
-void peer_recv_request(void)
+/* @m is a client's request. */
+void peer_take_request(const struct msg *m)
 {
-	const struct msg *m = peer_recv(WAIT);
 	struct request r;
 
-	peer_check(m, "disconnected instead of a negotiate request");
 	peer_check(m->len >= 20, "a negotiate request of %u bytes", m->len);
-	r = (struct request) {
-		.min = get16(m->raw), .max = get16(m->raw + 2), .reserved = get16(m->raw + 4),
-		.credits = get16(m->raw + 6), .preferred = get32(m->raw + 8),
-		.maxrecv = get32(m->raw + 12), .maxfrag = get32(m->raw + 16),
-	};
+	r = peer_get_request(m->raw);
 	rules_request(&r, m->len);
 	peer.max_send = r.maxrecv;
 	peer.max_recv = r.preferred;
 	peer.max_frame_out = r.maxfrag;
+}
+
+/* The request of a client. */
+void peer_recv_request(void)
+{
+	const struct msg *m = peer_recv(WAIT);
+
+	peer_check(m, "disconnected instead of a negotiate request");
+	peer_take_request(m);
 	peer_done();
+}
+
+/* A client's request was there, and @r is the response to it, which is a success. */
+void peer_start_serving(const struct response *r)
+{
+	if (r->maxrecv < peer.max_recv)
+		peer.max_recv = r->maxrecv;
+	if (r->preferred < peer.max_send)
+		peer.max_send = r->preferred > 128 ? r->preferred : 128;
+	peer.max_frame_in = r->maxfrag;
+	peer.given += r->granted;
+	start_talking(r->requested);
+	peer.to_grant = 0;
 }
 
 /* A client's request and @r as the response to it. */
 void peer_welcome(const struct response *r)
 {
 	peer_recv_request();
-	/* It may use the credits before we are back from sending. */
-	if (r->maxrecv < peer.max_recv)
-		peer.max_recv = r->maxrecv;
-	if (r->preferred < peer.max_send)
-		peer.max_send = r->preferred > 128 ? r->preferred : 128;
-	peer.max_frame_in = r->maxfrag;
 	peer_send_response(r);
-	peer.given = r->granted;
-	start_talking(r->requested);
-	peer.to_grant = 0;
+	peer_start_serving(r);
 }
 
 /* Credits come with what the other side says; @n of them have to be there. */
@@ -287,6 +310,11 @@ void peer_exchange(const struct request *r, uint32_t len, uint32_t fragment)
 	peer_expect_echo(buf, len);
 	free(buf);
 	peer_disconnect();
+}
+
+void peer_lasted(double took, double least)
+{
+	peer_check(took > least, "ended after %.3f s, before its time", took);
 }
 
 void peer_gone(void)

@@ -10,12 +10,14 @@
  * Credits are judged with what we know: those that we have given may not have
  * arrived when the message was sent. So a message without a credit is found for
  * sure, and the last credit only when it was the last of all that we ever gave.
+ * Of those that it gives, all are counted against all messages that we ever sent, as
+ * somebody may send one for which there was none (fuzz.c).
  */
 #include "peer.h"
 
+#define must(cond, ...) do { if (!(cond)) peer_broken(__VA_ARGS__); } while (0)
 #define rule(cond, fmt, ...) \
-	peer_check(cond, "rule broken by message %llu: " fmt, \
-		   (unsigned long long)peer.came, ##__VA_ARGS__)
+	must(cond, "message %llu: " fmt, (unsigned long long)peer.came, ##__VA_ARGS__)
 
 /* [MS-SMBD] 2.2.3, 3.1.5.4: the shape of one message. */
 static void rules_shape(const struct msg *m)
@@ -60,23 +62,29 @@ static void rules_fragments(const struct msg *m)
 static void rules_credits(const struct msg *m)
 {
 	unsigned int most = peer.most_wanted < 255 ? peer.most_wanted : 255;
+	uint64_t used = peer.sent - 1;
 
 	rule(peer.came <= peer.given, "we have given %llu credits",
 	     (unsigned long long)peer.given);
 	rule(peer.came < peer.given || m->granted, "the last credit was spent without a grant");
 	peer.send_credits += m->granted;
+	peer.got += m->granted;
 	/* Above what we asked for, two may be forced: for the last credit and for a keepalive. */
 	most = (most > 2 ? most : 2) + 2;
-	rule(peer.send_credits <= most, "%u credits are too many, we asked for %u",
-	     peer.send_credits, peer.most_wanted);
+	rule(peer.got <= used + most, "%llu credits are too many, we asked for %u",
+	     (unsigned long long)(peer.got - used), peer.most_wanted);
 }
 
-/* [MS-SMBD] 3.1.5.8, 3.1.6.2: who asks, and how that is answered. */
+/* [MS-SMBD] 3.1.5.8, 3.1.6.2: who asks, and how and when that is answered. */
 static void rules_flags(const struct msg *m)
 {
+	double took = peer.asked_at ? peer_now() - peer.asked_at : 0;
+
 	rule(!m->flags || peer_may_be_asked, "it asks whether we are alive, but was not idle%s",
 	     peer.asked ? ": an answer that asks" : "");
+	rule(took <= ANSWER, "the answer took %.3f s", took);
 	peer.asked = false;
+	peer.asked_at = 0;
 }
 
 void rules_received(const struct msg *m)
@@ -95,40 +103,36 @@ void rules_response(const struct response *r, const struct request *to, uint32_t
 {
 	uint32_t most = to->preferred > 128 ? to->preferred : 128;
 
-	peer_check(len == 32, "a response of %u bytes", len);
-	peer_check(r->min == 0x0100 && r->max == 0x0100, "versions 0x%04x to 0x%04x", r->min,
-		   r->max);
-	peer_check(!r->reserved, "reserved is 0x%04x", r->reserved);
+	must(len == 32, "a response of %u bytes", len);
+	must(r->min == 0x0100 && r->max == 0x0100, "versions 0x%04x to 0x%04x", r->min, r->max);
+	must(!r->reserved, "reserved is 0x%04x", r->reserved);
 	if (r->status) {
-		peer_check(r->status >> 30 == 3, "status 0x%08x is no error", r->status);
-		peer_check(!r->version && !r->requested && !r->granted && !r->maxrw &&
-			   !r->preferred && !r->maxrecv && !r->maxfrag,
-			   "a refusal with values that are not 0");
+		must(r->status >> 30 == 3, "status 0x%08x is no error", r->status);
+		must(!r->version && !r->requested && !r->granted && !r->maxrw && !r->preferred &&
+		     !r->maxrecv && !r->maxfrag, "a refusal with values that are not 0");
 		return;
 	}
-	peer_check(r->version == 0x0100, "version 0x%04x", r->version);
-	peer_check(r->requested, "it requests no credits");
-	peer_check(r->granted && r->granted <= to->credits, "%u credits granted, %u requested",
-		   r->granted, to->credits);
-	peer_check(r->maxrw >= 1048576, "max read write size %u", r->maxrw);
-	peer_check(r->preferred >= 128 && r->preferred <= to->maxrecv,
-		   "preferred send size %u, we take %u", r->preferred, to->maxrecv);
-	peer_check(r->maxrecv >= 128 && r->maxrecv <= most,
-		   "max receive size %u, we prefer %u", r->maxrecv, to->preferred);
-	peer_check(r->maxfrag >= 131072, "max fragmented size %u", r->maxfrag);
+	must(r->version == 0x0100, "version 0x%04x", r->version);
+	must(r->requested, "it requests no credits");
+	must(r->granted && r->granted <= to->credits, "%u credits granted, %u requested",
+	     r->granted, to->credits);
+	must(r->maxrw >= 1048576, "max read write size %u", r->maxrw);
+	must(r->preferred >= 128 && r->preferred <= to->maxrecv,
+	     "preferred send size %u, we take %u", r->preferred, to->maxrecv);
+	must(r->maxrecv >= 128 && r->maxrecv <= most,
+	     "max receive size %u, we prefer %u", r->maxrecv, to->preferred);
+	must(r->maxfrag >= 131072, "max fragmented size %u", r->maxfrag);
 }
 
 /* [MS-SMBD] 2.2.1, 3.1.5.2 */
 void rules_request(const struct request *r, uint32_t len)
 {
-	peer_check(len == 20, "a request of %u bytes", len);
-	peer_check(r->min == 0x0100 && r->max == 0x0100, "versions 0x%04x to 0x%04x", r->min,
-		   r->max);
-	peer_check(!r->reserved, "reserved is 0x%04x", r->reserved);
-	peer_check(r->credits, "it requests no credits");
+	must(len == 20, "a request of %u bytes", len);
+	must(r->min == 0x0100 && r->max == 0x0100, "versions 0x%04x to 0x%04x", r->min, r->max);
+	must(!r->reserved, "reserved is 0x%04x", r->reserved);
+	must(r->credits, "it requests no credits");
 	/* More than this Windows refuses. */
-	peer_check(r->preferred >= 128 && r->preferred <= 8136, "preferred send size %u",
-		   r->preferred);
-	peer_check(r->maxrecv >= 128, "max receive size %u", r->maxrecv);
-	peer_check(r->maxfrag >= 131072, "max fragmented size %u", r->maxfrag);
+	must(r->preferred >= 128 && r->preferred <= 8136, "preferred send size %u", r->preferred);
+	must(r->maxrecv >= 128, "max receive size %u", r->maxrecv);
+	must(r->maxfrag >= 131072, "max fragmented size %u", r->maxfrag);
 }
