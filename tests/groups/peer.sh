@@ -15,7 +15,19 @@ fi
 need_transport
 peer=/tmp/peer/smbdr-peer
 scenarios=$("$peer" 2>&1 | sed 1d)
-check 'the peer has its scenarios' test "$(wc -l <<<"$scenarios")" -ge 110
+names=$(awk '{ print $1 }' <<<"$scenarios" | sort)
+# The cases of the suite and their mirrors stand in a table of the documentation.
+table=$(awk '/^   \* - ``(BVT_)?Smbd/ { on = 1 } /^$/ { on = 0 } on' \
+	/run/top/Documentation/networking/smbdirect-internals.rst)
+cases=$(sed -nE 's/^   \* - ``(\w+)``$/\1/p' <<<"$table" | sort -u)
+mirrors=$(grep -oE '``client_\w+``' <<<"$table" | tr -d '`' | sort -u)
+# Prints those of the names $1 that are no scenarios.
+absent() { comm -23 <(echo "$1") <(echo "$names") | grep . && return 1 || return 0; }
+check 'the suite has 42 cases' test "$(wc -l <<<"$cases")" = 42
+check 'each is a scenario' absent "$cases"
+check 'each has a mirror' test "$(grep -c '^     - .*``client_' <<<"$table")" = 42
+check 'each mirror is a scenario' absent "$mirrors"
+check 'there are more scenarios' test "$(grep -cvE '^(BVT_)?Smbd' <<<"$names")" -ge 84
 port=9500
 many_limit=240
 grep -qw hostfs /proc/filesystems || many_limit=1200	# emulated
@@ -25,15 +37,14 @@ echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
 against() {
 	local bed=$1 group=$KTAP_GROUP start=$SECONDS name other at limit
 	KTAP_GROUP="$group $bed"
-	# Minutes of the test suite are seconds here.
+	# A second stands for two minutes; five seconds are five, or three.
 	local -A ports=([echo]=$port [idle]=$((port + 1)) [hasty]=$((port + 2)) [client]=$((port + 3))
 		[late]=$((port + 4)))
 	port=$((port + 5))
 	check 'consumer loads' load_consumer none "$bed"
 	check 'echo server starts' echo_start "${ports[echo]}"
-	check 'idle echo server starts' echo_start "${ports[idle]}" interval=1000 timeout=10000
-	check 'hasty echo server starts' \
-		echo_start "${ports[hasty]}" interval=1000 timeout=3000 negotiate=4000
+	check 'idle echo server starts' echo_start "${ports[idle]}" interval=1000
+	check 'hasty echo server starts' echo_start "${ports[hasty]}" interval=1000 timeout=3000
 	check 'late echo server starts' \
 		echo_start "${ports[late]}" late backlog=1 interval=1000 timeout=3000
 	while read -r name other _; do

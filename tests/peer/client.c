@@ -28,6 +28,7 @@ const struct response welcome = {
 static pthread_t thread;
 static char command[128];
 static int result;
+static double started;
 
 static void *run(void *arg)
 {
@@ -46,7 +47,13 @@ void client_start(uint32_t bytes, const char *options)
 	snprintf(command, sizeof(command), "%s %s %u%s%s", peer_addr, peer_port, bytes,
 		 *options ? " " : "", options);
 	result = 0;
+	started = peer_now();
 	peer_check(!pthread_create(&thread, NULL, run, NULL), "pthread_create");
+}
+
+double client_age(void)
+{
+	return peer_now() - started;
 }
 
 const char *client_outcome(void)

@@ -44,9 +44,12 @@ static void largest(void)
 	client_exchange(&r, 1048576);
 }
 
-static void preferred_zero(void)
+/* Counts as 128. */
+static void preferred_small(void)
 {
 	WITH(r, r.preferred = 0);
+	client_exchange(&r, 5000);
+	r.preferred = 127;
 	client_exchange(&r, 5000);
 }
 
@@ -174,12 +177,25 @@ static void response_twice(void)
 	client_end("receive", ECONNABORTED);
 }
 
+/* Late, but a second before the client's time is over. */
+static void late_response(void)
+{
+	client_open(500, "connect=5000");
+	while (client_age() < 4)
+		usleep(1000);
+	peer_check(peer_connected(), "disconnected before the time is over");
+	peer_welcome(&welcome);
+	client_serve(500);
+	client_end("done", 0);
+}
+
 /* Nothing is said, and the client's time for it is short. */
 static void no_response(void)
 {
 	client_open(500, "connect=4000");
 	peer_recv_request();
 	peer_expect_disconnect();
+	peer_lasted(client_age(), 3.9);
 	client_end("connect", ETIMEDOUT);
 }
 
@@ -188,6 +204,7 @@ static void no_accept(void)
 	client_start(500, "connect=4000");
 	peer_await();
 	client_expect("connect", ETIMEDOUT);
+	peer_lasted(client_age(), 3.9);
 	peer_reject();
 }
 
@@ -218,7 +235,7 @@ const struct scenario client_scenarios[] = {
 	{ "client_basic", CLIENT, "500 bytes there and back", basic },
 	{ "client_smallest", CLIENT, "128 KiB in messages of 128 bytes", smallest },
 	{ "client_largest", CLIENT, "every size and number is as large as can be", largest },
-	{ "client_preferred_zero", CLIENT, "preferred send size 0", preferred_zero },
+	{ "client_preferred_small", CLIENT, "preferred send size 0, 127", preferred_small },
 	{ "client_max_read_write_zero", CLIENT, "max read write size 0", maxrw_zero },
 	{ "client_many_granted", CLIENT, "65535 credits", many_granted },
 	{ "client_response_long", CLIENT, "a response of 512 bytes", long_response },
@@ -235,6 +252,7 @@ const struct scenario client_scenarios[] = {
 	{ "client_response_too_long", CLIENT, "a response of 513 bytes", response_too_long },
 	{ "client_data_first", CLIENT, "data in the place of the response", data_first },
 	{ "client_response_twice", CLIENT, "another response", response_twice },
+	{ "client_late_response", CLIENT, "a response that comes late", late_response },
 	{ "client_no_response", CLIENT, "no response", no_response },
 	{ "client_no_accept", CLIENT, "not even an RDMA connection", no_accept },
 	{ "client_rejected", CLIENT, "the RDMA connection is refused", rejected },

@@ -9,7 +9,10 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "peer.h"
+
+#define WITH(r, ...) struct response r = welcome; do { __VA_ARGS__; } while (0)
 
 /* A client that reads; it has told us of its receives. */
 static void reader(const char *options)
@@ -126,29 +129,30 @@ static void data_offset(void)
 	BAD(.requested = 10, .offset = 32, .datalen = 500, .wirelen = 524);
 }
 
-static void wild(uint32_t offset, uint32_t datalen, uint32_t remaining)
+static void wild(uint32_t offset, uint32_t datalen, uint32_t remaining, uint32_t len)
 {
-	uint8_t b[524] = { 10, 0, 1 };
+	uint8_t b[1024] = { 10, 0, 1 };
 
 	put32(b + 8, remaining);
 	put32(b + 12, offset);
 	put32(b + 16, datalen);
 	reader("");
-	peer_send_raw(b, sizeof(b));
+	peer_send_raw(b, len);
 	aborted();
 }
 
 static void data_offset_wild(void)
 {
-	wild(0xffffffff, 500, 0);
-	wild(0xfffffff8, 500, 0);
+	wild(0xffffffff, 500, 0, 524);
+	wild(0xfffffff8, 500, 0, 524);
 }
 
 static void data_length(void)
 {
-	wild(24, 501, 0);
-	wild(24, 0xffffffff, 0);
-	wild(24, 0xffffffe8, 0);
+	wild(24, 501, 0, 524);
+	wild(24, 1001, 0, 1024);
+	wild(24, 0xffffffff, 0, 524);
+	wild(24, 0xffffffe8, 0, 524);
 }
 
 static void data_remaining(void)
@@ -160,7 +164,7 @@ static void data_remaining(void)
 	client_end("end", 0);
 	BAD(.requested = 10, .remaining = max + 1);
 	BAD(.requested = 10, .remaining = 0xffffffff);
-	wild(24, 500, 0xffffff00);
+	wild(24, 500, 0xffffff00, 524);
 }
 
 static void data_oversize(void)
@@ -201,13 +205,72 @@ static void empty_mid_sequence(void)
 
 static void remaining_zero(void)
 {
+	uint8_t *buf = peer_pattern(1000);
+	int i;
+
 	SECOND(.offset = 24, .datalen = 1000);
+	/* In the last but one of ten. */
+	reader("");
+	for (i = 9; i > 1; i--)
+		peer_send_segment(buf, 1000, i * 1000);
+	peer_send_segment(buf, 1000, 0);
+	free(buf);
+	aborted();
 }
 
 static void remaining_sum(void)
 {
 	SECOND(.offset = 24, .datalen = 1000, .remaining = 63537);
 	SECOND(.offset = 24, .datalen = 1000, .remaining = 63535);
+}
+
+/* One byte above the largest frame, of which the messages do not speak; and exactly that. */
+static void max_frame(void)
+{
+	WITH(r, r.preferred = 8192; r.maxrecv = 8192; r.maxfrag = 0xffffffff);
+	uint32_t len, part, done, n;
+	uint8_t *buf;
+
+	client_open(0, "");
+	peer_welcome(&r);
+	len = peer.max_frame_out;
+	part = peer.max_send - 24;
+	buf = peer_pattern(part + 1);
+	for (done = 0; done < len; done += n) {
+		n = len - done < part ? len - done : part;
+		/* The last one says that nothing is to come, and has the byte too many. */
+		peer_send_segment(buf, done + n == len ? n + 1 : n, len - done - n);
+	}
+	free(buf);
+	aborted();
+	client_exchange(&r, len);
+}
+
+/* A frame that just does not fit into one message; each of its messages is paid for singly. */
+static void max_receive(void)
+{
+	uint32_t got = 0, parts = 0, len = welcome.maxrecv;
+	uint8_t buf[1024];
+
+	client_open(len, "");
+	peer_welcome(&welcome);
+	while (got < len) {
+		const struct msg *m = peer_recv(WAIT);
+
+		peer_check(m, "disconnected after %u of %u bytes", got, len);
+		peer_check(!m->datalen || m->datalen + m->remaining == len - got,
+			   "length %u, remaining %u, missing %u", m->datalen, m->remaining,
+			   len - got);
+		memcpy(buf + got, m->raw + m->offset, m->datalen);
+		got += m->datalen;
+		parts += !!m->datalen;
+		peer_done();
+		peer_send_empty(1, 0);
+	}
+	peer_check(parts > 1, "it came in one message");
+	peer_send_frame(buf, len, 0);
+	client_finish();
+	client_end("done", 0);
 }
 
 /* A data message without payload that asks for an answer. */
@@ -249,34 +312,102 @@ static void asks(void)
 	client_end("end", 0);
 }
 
+/* It asks; who answers by a question gets an answer. And so on. */
+static void asks_and_is_asked(void)
+{
+	reader("interval=1000 timeout=5000");
+	peer_expect_empty(WAIT, 1);
+	sleep(4);
+	peer_send_empty(1, 1);
+	peer_expect_empty(6, 0);
+	peer_expect_empty(WAIT, 1);
+	peer_send_empty(1, 0);
+	client_end("end", 0);
+}
+
 static void asks_in_vain(void)
 {
-	reader("interval=1000 timeout=1000");
+	double start;
+
+	reader("interval=1000 timeout=3000");
+	start = peer_now();
+	peer_send_empty(1, 0);
 	peer_expect_empty(WAIT, 1);
 	peer_check(!peer_recv(GONE), "another message instead of the end");
 	peer_expect_disconnect();
+	peer_lasted(peer_now() - start, 3.9);
 	client_end("receive", ETIMEDOUT);
+}
+
+/* All credits for empty messages; the client has to give new ones by itself. */
+static void all_send_credits(void)
+{
+	unsigned int n, i;
+
+	reader("");
+	for (i = 0, n = peer.send_credits; i < n; i++)
+		peer_send_empty(1, 0);
+	peer_check(!peer.send_credits, "%u credits left", peer.send_credits);
+	peer_expect_empty(WAIT, 0);
+	client_end("end", 0);
+}
+
+/* As much of a frame as there are credits for; then nothing, and then the rest, one by one. */
+static void all_receive_credits(void)
+{
+	uint32_t len = 65536, got = 0;
+	uint8_t *buf = malloc(len);
+	const struct msg *m;
+
+	peer_check(buf, "out of memory");
+	client_open(len, "");
+	peer_welcome(&welcome);
+	while (got < len) {
+		if (peer.came == peer.given) {
+			if (peer.given == welcome.granted)
+				peer_check(peer_silent(500), "the client goes on without credits");
+			peer_send_empty(1, 0);
+		}
+		m = peer_recv(WAIT);
+		peer_check(m, "disconnected after %u of %u bytes", got, len);
+		peer_check(m->datalen || !got, "an empty message between fragments");
+		if (peer.came == peer.given)
+			peer_check(m->granted, "the last credit was spent without a grant");
+		memcpy(buf + got, m->raw + m->offset, m->datalen);
+		got += m->datalen;
+		peer_done();
+	}
+	peer_check(peer.given > welcome.granted, "it never stopped");
+	peer_send_frame(buf, len, 0);
+	client_finish();
+	client_end("done", 0);
+	free(buf);
 }
 
 /* One credit, and none ever after: a grant comes, nothing else, and the end. */
 static void starved(void)
 {
-	struct response r = welcome;
+	WITH(r, r.granted = 1);
+	double start;
 
-	r.granted = 1;
 	client_open(10000, "interval=1000 timeout=3000");
+	start = peer_now();
 	peer_welcome(&r);
 	peer_check(peer_recv(WAIT), "disconnected");
 	peer_done();
 	peer_check(!peer_recv(GONE), "it sends without a credit");
 	peer_expect_disconnect();
+	peer_lasted(peer_now() - start, 3.9);
 	client_end("receive", ETIMEDOUT);
 }
 
 /* Ten credits, and none ever after: what they are good for comes, then nothing. */
 static void starved_mid_sequence(void)
 {
+	double start;
+
 	client_open(65536, "interval=1000 timeout=3000");
+	start = peer_now();
 	peer_welcome(&welcome);
 	while (peer.came < peer.given) {
 		peer_check(peer_recv(WAIT), "disconnected");
@@ -285,6 +416,7 @@ static void starved_mid_sequence(void)
 	peer_check(peer.remaining, "the frame is through");
 	peer_check(!peer_recv(GONE), "it sends without a credit");
 	peer_expect_disconnect();
+	peer_lasted(peer_now() - start, 3.9);
 	client_end("receive", ETIMEDOUT);
 }
 
@@ -402,18 +534,24 @@ const struct scenario client_data_scenarios[] = {
 	{ "client_data_requested", CLIENT, "0 credits requested", data_requested },
 	{ "client_data_offset", CLIENT, "23, 25, 32", data_offset },
 	{ "client_data_offset_wild", CLIENT, "near 4 GiB", data_offset_wild },
-	{ "client_data_length", CLIENT, "1 too many, near 4 GiB", data_length },
+	{ "client_data_length", CLIENT, "1 too many, also in a full message, near 4 GiB",
+	  data_length },
+	{ "client_max_frame", CLIENT, "1 too many; all", max_frame },
+	{ "client_max_receive", CLIENT, "two messages, each paid for", max_receive },
 	{ "client_data_remaining", CLIENT, "1 too many, near 4 GiB", data_remaining },
 	{ "client_data_oversize", CLIENT, "a message above the negotiated size", data_oversize },
 	{ "client_empty_mid_sequence", CLIENT, "an empty message between fragments",
 	  empty_mid_sequence },
-	{ "client_remaining_zero", CLIENT, "an end before the end", remaining_zero },
+	{ "client_remaining_zero", CLIENT, "in the 2nd, in the last but one", remaining_zero },
 	{ "client_remaining_sum", CLIENT, "1 too many, 1 too few", remaining_sum },
 	{ "client_invalidate_unknown", CLIENT, "invalidates an unknown key", invalidate_unknown },
 	{ "client_write_immediate", CLIENT, "an RDMA write with immediate data", write_immediate },
 	{ "client_asked", CLIENT, "answers a flag without one", asked },
 	{ "client_asks", CLIENT, "is idle, asks and is answered, twice", asks },
+	{ "client_asks_and_is_asked", CLIENT, "the same, and the answer asks", asks_and_is_asked },
 	{ "client_asks_in_vain", CLIENT, "is idle, asks and is not answered", asks_in_vain },
+	{ "client_all_send_credits", CLIENT, "it gives new ones", all_send_credits },
+	{ "client_all_receive_credits", CLIENT, "it stops, and goes on", all_receive_credits },
 	{ "client_starved", CLIENT, "one credit only", starved },
 	{ "client_starved_mid_sequence", CLIENT, "no credit beyond the first ten",
 	  starved_mid_sequence },
