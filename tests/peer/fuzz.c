@@ -82,7 +82,7 @@ static uint32_t odd(void)
 	}
 }
 
-static void count(uint32_t *n)
+static void one_more(uint32_t *n)
 {
 	__atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
 }
@@ -113,7 +113,7 @@ static void serving(void)
 
 	if (heard && peer.sent && !peer.talking && good_response(&r)) {
 		peer_start_serving(&r);
-		count(&seen->agreed);
+		one_more(&seen->agreed);
 	}
 }
 
@@ -138,7 +138,7 @@ static void take_first(const struct msg *m)
 	must(good || resp.status, "a request that is wrong is taken");
 	if (!resp.status) {
 		peer_start(&r, &resp);
-		count(&seen->agreed);
+		one_more(&seen->agreed);
 	}
 }
 
@@ -154,7 +154,7 @@ static void take_data(const struct msg *m)
 static void take(const struct msg *m)
 {
 	(peer.talking ? take_data : take_first)(m);
-	count(&seen->judged);
+	one_more(&seen->judged);
 	peer_done();
 }
 
