@@ -250,6 +250,15 @@ static void messages(void)
 	}
 }
 
+/* Who is asked answers (peer_disconnect() waits for it), or has found a mistake and ends. */
+static void ask_and_end(void)
+{
+	receive(true);
+	if (peer.talking && peer.send_credits && peer_connected())
+		peer_send_empty(peer.to_grant ? peer.to_grant : 1, 1);
+	peer_disconnect();
+}
+
 static void connection(void)
 {
 	struct request r = { .min = 0x0100, .max = 0x0100, .credits = 1 + rnd(254),
@@ -301,7 +310,7 @@ static void connection(void)
 		take(m);
 	messages();
 	if (one_in(3))
-		peer_disconnect();
+		ask_and_end();
 	else if (one_in(2))
 		while ((m = peer_poll(20)))
 			take(m);
@@ -401,7 +410,7 @@ static void server(void)
 	peer_await();
 	serve();
 	if (peer_connected() && one_in(2))
-		peer_disconnect();
+		ask_and_end();
 }
 
 /* In a process that has to end well. */
