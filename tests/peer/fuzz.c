@@ -12,7 +12,8 @@
  * COUNT connections, of the first some at a time, each in a process of its own and each a
  * function of SEED and its number alone, so that "SEED+NUMBER 1" plays one of
  * them again. Each negotiates, sends frames, sometimes with wrong fields,
- * sizes, credits, operations or order, and ends in one way or another. Where
+ * sizes, credits, operations or order, or with nothing wrong in one of four, so that more is
+ * said, and ends in one way or another. Where
  * the other side ends it is its business, but what it says until then has to be right
  * (rules.c), and it has to go on: after every few connections a good one has to
  * work. Its kernel's log is for the caller.
@@ -48,6 +49,7 @@ static uint64_t state;
 static int ready[2];	/* a pipe: the server listens */
 static bool serves;	/* the other side is a client */
 static bool heard;	/* its message of the negotiation */
+static bool careful;	/* no mistakes in our messages */
 
 /* Of all processes together: connections that agreed, messages that the rules have judged. */
 static struct {
@@ -180,17 +182,20 @@ static void operation(void)
 /* Several messages: a frame in fragments, more or less. */
 static void messages(void)
 {
-	uint32_t n = 1 + rnd(40), left = 0;
+	uint32_t n, left = 0;
 
-	while (n--) {
+	for (n = 1 + rnd(40); n || (careful && left); n -= !!n) {
 		struct data d = { .requested = 1 + rnd(254), .granted = peer.to_grant };
 		uint32_t room = peer.max_send > 24 ? peer.max_send - 24 : 1;
 		static uint8_t payload[PEER_SLOT_SIZE];
 		bool whole = true;
 
-		receive(!one_in(20));
-		if (!peer_connected())
+		receive(careful || !one_in(20));
+		if (!peer_connected() || (careful && !peer.send_credits))
 			return;
+		/* [MS-SMBD] 3.1.5.9: the last credit goes with a grant. */
+		if (careful && peer.send_credits == 1 && !d.granted)
+			d.granted = peer.to_grant ? peer.to_grant : 1;
 		if (!left)
 			left = one_in(4) ? rnd(200000) : rnd(3000);
 		d.datalen = one_in(3) ? rnd(room) : room;
@@ -199,7 +204,7 @@ static void messages(void)
 		d.offset = d.datalen ? 24 : 0;
 		d.remaining = left - d.datalen;
 		d.payload = payload;
-		if (one_in(8)) {
+		if (!careful && one_in(8)) {
 			switch (rnd(8)) {
 			case 0:
 				d.requested = odd();
@@ -266,6 +271,7 @@ static void connection(void)
 			     .maxfrag = 131072 + rnd(1048576) };
 	const struct msg *m;
 
+	careful = one_in(4);
 	peer_connect();
 	peer_may_be_asked = peer_iwarp();
 	if (one_in(16)) {
@@ -322,6 +328,7 @@ static void serve(void)
 	struct response r = welcome;
 	const struct msg *m;
 
+	careful = one_in(4);
 	r.requested = 1 + rnd(254);
 	r.granted = 1 + rnd(100);
 	r.preferred = 128 + rnd(8064);
