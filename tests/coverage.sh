@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make coverage: which lines and branches of the module the tests run. A table, the files below
-# the goal, and pages in coverage-results/.
+# make coverage: which lines and branches of the module the tests run. A table, what is below the
+# goal, which is a failure, and pages in coverage-results/.
 #
 # The kernel's part is counted in a kernel of its own that runs what make check runs in the release
 # and kasan kernels. The pure layer is counted where its tests run in user space: there its branches
