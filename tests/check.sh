@@ -10,7 +10,7 @@ set -uo pipefail
 vm_table='
 release: stream close keepalive many peer rdma noise limits memory
 kasan:   stream ksmbd peer fuzz storm
-kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth limits
+kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth shortage limits
 lockdep: stream keepalive ksmbd storm
 lockdep: failnth peer
 lockdep: smoke api close many netns reload trace rdma rdma_fault example

@@ -466,6 +466,9 @@ static int st_thread_main(void *data)
 
 	allow_signal(SIGINT);
 	allow_signal(SIGKILL);
+#ifdef CONFIG_FAULT_INJECTION
+	current->make_it_fail = t->make_it_fail;
+#endif
 	t->ret = t->fn(t);
 	kthread_complete_and_exit(&t->done, 0);
 }
@@ -478,6 +481,9 @@ struct st_thread *st_run(const char *name, int (*fn)(struct st_thread *t), void 
 	if (!t)
 		return NULL;
 	init_completion(&t->done);
+#ifdef CONFIG_FAULT_INJECTION
+	t->make_it_fail = current->make_it_fail;
+#endif
 	t->fn = fn;
 	t->arg = arg;
 	strscpy(t->where, "start", sizeof(t->where));

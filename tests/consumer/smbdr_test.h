@@ -53,6 +53,7 @@ struct st_thread {
 	int (*fn)(struct st_thread *t);
 	void *arg;
 	int ret;
+	bool make_it_fail;	/* may memory be refused to it? As to who started it */
 	char where[64];
 };
 

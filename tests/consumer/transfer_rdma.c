@@ -76,7 +76,8 @@ struct st_tx_slot {
  * @hash: fill and hash
  * @slots: buffers
  * @done: transfers to be answered, a bit each
- * @wait: for @done
+ * @stop: nothing more will come
+ * @wait: for @done or @stop
  * @flying: transfers that have not called back, and one for the pass itself
  * @landed: there are none
  * @lost: one never called back
@@ -91,6 +92,7 @@ struct st_tx {
 	bool hash;
 	struct st_tx_slot slots[ST_TX_SLOTS];
 	unsigned long done;
+	bool stop;
 	wait_queue_head_t wait;
 	atomic_t flying;
 	struct completion landed;
@@ -131,6 +133,14 @@ static void st_tx_done(void *arg, int err)
 	/* The last touch: then all of it may be freed. */
 	if (atomic_dec_and_test(&tx->flying))
 		complete(&tx->landed);
+}
+
+/* One thread has failed: the others need not wait. */
+static void st_tx_stop(struct st_tx *tx)
+{
+	WRITE_ONCE(tx->stop, true);
+	wake_up(&tx->wait);
+	kernel_sock_shutdown(tx->p.c, SHUT_RDWR);
 }
 
 static int st_tx_take(struct st_tx *tx)
@@ -186,34 +196,45 @@ static int st_tx_taker(struct st_thread *t)
 		st_where(t, "request %u", i);
 		ret = st_tx_take(tx);
 	}
+	if (ret)
+		st_tx_stop(tx);
 	return ret;
+}
+
+/* The next transfer that is done, and its answer; -EPIPE if none will come. */
+static int st_tx_answer(struct st_tx *tx)
+{
+	struct st_tx_slot *slot;
+	u32 n;
+
+	if (!wait_event_timeout(tx->wait, READ_ONCE(tx->done) || READ_ONCE(tx->stop),
+				msecs_to_jiffies(st_cfg.timeout)))
+		return -ETIME;
+	if (!READ_ONCE(tx->done))
+		return -EPIPE;
+	n = __ffs(READ_ONCE(tx->done));
+	clear_bit(n, &tx->done);
+	slot = &tx->slots[n];
+	if (slot->err)
+		return slot->err;
+	if (tx->dir == SMBDR_KERN_RDMA_READ)
+		st_tx_hash(tx, &slot->server, le32_to_cpu(slot->request.round), &tx->got);
+	return st_send_inv(tx->p.s, n, ST_TX_ANSWER, slot->request.descs[0].token);
 }
 
 static int st_tx_answerer(struct st_thread *t)
 {
 	struct st_tx *tx = t->arg;
-	u32 i, n;
-	int ret;
+	int ret = 0;
+	u32 i;
 
-	for (i = 0; i < tx->count; i++) {
-		struct st_tx_slot *slot;
-
+	for (i = 0; !ret && i < tx->count; i++) {
 		st_where(t, "answer %u", i);
-		if (!wait_event_timeout(tx->wait, READ_ONCE(tx->done),
-					msecs_to_jiffies(st_cfg.timeout)))
-			return -ETIME;
-		n = __ffs(READ_ONCE(tx->done));
-		clear_bit(n, &tx->done);
-		slot = &tx->slots[n];
-		if (slot->err)
-			return slot->err;
-		if (tx->dir == SMBDR_KERN_RDMA_READ)
-			st_tx_hash(tx, &slot->server, le32_to_cpu(slot->request.round), &tx->got);
-		ret = st_send_inv(tx->p.s, n, ST_TX_ANSWER, slot->request.descs[0].token);
-		if (ret)
-			return ret;
+		ret = st_tx_answer(tx);
 	}
-	return 0;
+	if (ret)
+		st_tx_stop(tx);
+	return ret;
 }
 
 /* ----- client ----- */
@@ -322,6 +343,7 @@ static s64 st_tx_pass(struct st_tx *tx, u64 total, bool hash)
 	tx->count = max_t(u64, div_u64(total, tx->size), 1);
 	tx->hash = hash;
 	tx->done = 0;
+	tx->stop = false;
 	atomic_set(&tx->flying, 1);
 	reinit_completion(&tx->landed);
 	atomic64_set(&tx->sent, 0);
@@ -332,7 +354,7 @@ static s64 st_tx_pass(struct st_tx *tx, u64 total, bool hash)
 	ret = taker && answerer ? st_tx_client(tx) : -ENOMEM;
 	start = ktime_get_ns() - start;
 	if (ret)
-		kernel_sock_shutdown(tx->p.c, SHUT_RDWR);
+		st_tx_stop(tx);
 	ret2 = st_join(taker, 2 * st_cfg.timeout);
 	ret3 = st_join(answerer, 2 * st_cfg.timeout);
 	st_tx_land(tx);

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Memory is short: while jobs are at work, one of so many requests for memory is refused, whoever makes
+# it, each time another one. A job either does all that it has to, every frame and every page compared,
+# or ends with an errno that tells of this. It never takes long, what it held is given back, and
+# when there is memory again all works.
+#
+# The kernel's own failslab and fail_page_alloc do it, to the process that starts a job and to the
+# job's threads, so to all that is called from a socket call. With siw also to the kernel's workers:
+# completions, events, TCP. Not with rxe: the connection manager's packets would be among what is lost,
+# and it repeats them only after seconds. What becomes of each single call of ours is failnth's.
+# shellcheck source=../vm/lib.sh
+. /run/top/tests/vm/lib.sh
+# shellcheck source=../consumer/consumer.sh
+. /run/top/tests/consumer/consumer.sh
+
+failslab=/sys/kernel/debug/failslab pages=/sys/kernel/debug/fail_page_alloc
+if [ ! -e "$failslab" ] || [ ! -e "$pages" ]; then
+	ktap_skip 'memory is short' 'no failslab in this kernel'
+	exit 0
+fi
+budget=1000000000	# refusals, more than there can be
+seconds=8
+limit=10	# seconds for a job, of which each call gives up after half of that
+# What vmalloc() says when somebody had no memory, which is what happens here: who did something wrong
+# is told of by more than a trace.
+log_expect 'Call Trace:$'
+
+need_transport
+
+set_both() {
+	local f
+	for f in "$failslab/$1" "$pages/$1"; do
+		[ ! -e "$f" ] || echo "$2" >"$f" || return
+	done
+}
+workers_may_fail() {
+	local p
+	for p in /proc/[0-9]*; do
+		case $(cat "$p/comm") in kworker*) echo "$1" >"$p/make-it-fail" ;; esac
+	done 2>/dev/null
+}
+# shortage ONE_OF WHO: WHO is N if those who can wait for memory are refused as well, Y if not. Which
+# request it is is left to chance.
+shortage() {
+	set_both probability 0 && set_both verbose 0 && set_both task-filter Y && set_both space 0 &&
+		set_both min-order 0 && set_both ignore-gfp-highmem N &&
+		set_both ignore-gfp-wait "$2" && set_both times "$budget" &&
+		set_both interval "$(($1 / 2))" && set_both probability 50
+}
+refusals() { echo "$((2 * budget - $(cat "$failslab/times") - $(cat "$pages/times")))"; }
+
+# job FILE WORDS...: what the errno means, or nothing. The file is opened while there is memory.
+job() {
+	local file=$SMBDR_DEBUG/$1
+	shift
+	(
+		[ -z "$short" ] || echo 1 >"/proc/$BASHPID/make-it-fail"
+		echo "$*" >&3
+	) 3>"$file" 2>&1 | sed 's/.*: //'
+}
+# What a user may be told: no memory, or no connection. Not that a call gave up waiting, and not what
+# the jobs say of wrong data (EILSEQ, EBADMSG) and of threads that do not come back (ETIME, EBUSY).
+# A listening port that TCP had no memory for is in use, and so are a socket's inodes.
+may_say='Cannot allocate memory|No buffer space available|Connection (reset by peer|refused|timed out)'
+may_say+='|Broken pipe|Transport endpoint is not connected|Input/output error'
+may_say+='|Address already in use|Too many open files in system'
+# rxe sends again what was not answered for half a second, as happens on a machine with more to do than
+# it can, and then may be at that for as long as it likes. This has nothing to do with memory.
+rxe_repetitions() {
+	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
+	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
+}
+attempt() {
+	local start=${EPOCHREALTIME/./} repeated said ms
+	repeated=$(rxe_repetitions)
+	said=$(job "$@")
+	ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+	if [ "$(rxe_repetitions)" != "$repeated" ]; then
+		echo "$KTAP_GROUP, $*: ${said:-all there}, $ms ms, and rxe repeated itself" >&2
+		return
+	fi
+	[ "$ms" -le "$slowest" ] || slowest=$ms
+	echo "$KTAP_GROUP, $*: ${said:-all there}, $ms ms" >&2
+	if [ -z "$said" ]; then
+		good=$((good + 1))
+	elif grep -qxE "$may_say" <<<"$said"; then
+		ended=$((ended + 1))
+	else
+		ktap_fail "$1 works or ends as it may" "$* said: $said"
+	fi
+	[ "$ms" -lt $((limit * 1000)) ] || ktap_fail "$1 ends in time" "$* took $ms ms, said: $said"
+}
+works() {
+	local said repeated try
+	for try in 1 2 3; do
+		repeated=$(rxe_repetitions)
+		said=$(job "$@")
+		[ -n "$said" ] && [ "$(rxe_repetitions)" != "$repeated" ] || break
+		echo "$*, try $try: $said, and rxe repeated itself" >&2
+	done
+	[ -z "$said" ] || { echo "$said"; false; }
+}
+same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
+
+# while_short NAME ONE_OF WHO BED: all jobs over and over.
+while_short() {
+	local name=$1 bed=$4 addr end short=1 slowest=0
+	addr=$(bed_addr "$bed")
+	check "$name: memory becomes short" shortage "$2" "$3" || return
+	[[ $bed == rxe* ]] || workers_may_fail 1
+	end=$((SECONDS + seconds))
+	while [ "$SECONDS" -lt "$end" ]; do
+		attempt exchange "$addr" 100
+		attempt rdma "$addr" 1
+	done
+	set_both probability 0
+	workers_may_fail 0
+	check "$name: memory was refused" test "$(refusals)" -ge 5
+	echo "$KTAP_GROUP, $name: $(refusals) refusals, $good jobs done, $ended ended, $slowest ms at most" >&2
+}
+
+# To make a connection takes hundreds of requests; most of them are not the callers'.
+declare -A rare=(['siw v4']=4000 ['rxe v4']=200)
+for bed in 'siw v4' 'rxe v4'; do
+	# shellcheck disable=SC2034 # for ktap_line
+	KTAP_GROUP="shortage $bed"
+	before=$(rdma_counts) good=0 ended=0 short=
+	check 'consumer loads' load_consumer none "$bed" "timeout=$((limit * 500))" || continue
+	while_short 'for who cannot wait' 10 Y "$bed"
+	while_short 'for all' "${rare[$bed]}" N "$bed"
+	check "there was enough to go on with: $good jobs were done" test "$good" -gt 0
+	check "and too little for others: $ended jobs ended" test "$ended" -gt 0
+	check 'afterwards: frames both ways' works exchange "$(bed_addr "$bed")" 500
+	check 'afterwards: RDMA' works rdma "$(bed_addr "$bed")" 1
+	check 'RDMA objects as before' wait_for 10 same_rdma "$before"
+	check 'consumer goes' unload_consumer
+done
+ktap_plan
