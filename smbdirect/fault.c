@@ -112,6 +112,37 @@ int smbdr_fault_wc_status(enum smbdr_fault_point point, int status)
 }
 
 /**
+ * smbdr_fault_post_half - a chain of work requests comes by a point
+ * @point: which
+ * @qp: where it is to be posted
+ * @first: the chain; one of a single request is none
+ *
+ * What a device does that has no room for all of it: the first requests are posted, and nothing
+ * calls them back, the one behind them is refused.
+ *
+ * Context: as ib_post_send().
+ *
+ * Return: 0: nothing was posted; or the error with which posting it has to fail.
+ */
+int smbdr_fault_post_half(enum smbdr_fault_point point, struct ib_qp *qp,
+			  struct ib_send_wr *first)
+{
+	struct ib_send_wr *wr, *last = first, *rest;
+	int ret;
+
+	if (!first->next || !smbdr_fault_count(point))
+		return 0;
+	/* One step for each second request behind the second. */
+	for (wr = first->next->next; wr && wr->next; wr = wr->next->next)
+		last = last->next;
+	rest = last->next;
+	last->next = NULL;
+	ret = ib_post_send(qp, first, NULL);
+	last->next = rest;
+	return ret ?: smbdr_faults[point].err;
+}
+
+/**
  * smbdr_fault_arm - let calls fail
  * @nth: which call, counted from now on and over all points, beginning with 1; 0: none
  * @times: how many in a row

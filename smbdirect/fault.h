@@ -9,6 +9,7 @@
  *	ret = smbdr_fault(post_recv) ?: ib_post_recv(qp, &wr, NULL);
  *	buf = smbdr_fault(nego_buf) ? NULL : kzalloc(size, GFP_KERNEL);
  *	pd = ERR_PTR(smbdr_fault(pd)) ?: ib_alloc_pd(dev, 0);
+ *	ret = smbdr_fault_half(post_rw_half, qp, wr) ?: ib_post_send(qp, wr, NULL);
  *
  * Without CONFIG_NET_SMBDIRECT_FAULTS, which only test builds have, smbdr_fault() is
  * the constant 0 and nothing is left of it. With it, somebody can ask that the n-th
@@ -18,6 +19,9 @@
 #include <linux/types.h>
 
 #ifdef CONFIG_NET_SMBDIRECT_FAULTS
+
+struct ib_qp;
+struct ib_send_wr;
 
 #define SMBDR_FAULT_POINT(name, ...)	SMBDR_FAULT_##name,
 enum smbdr_fault_point {
@@ -43,6 +47,8 @@ struct smbdr_fault_seen {
 
 int smbdr_fault_hit(enum smbdr_fault_point point);
 int smbdr_fault_wc_status(enum smbdr_fault_point point, int status);
+int smbdr_fault_post_half(enum smbdr_fault_point point, struct ib_qp *qp,
+			  struct ib_send_wr *first);
 void smbdr_fault_arm(u32 nth, u32 times);
 bool smbdr_fault_armed(void);
 void smbdr_fault_disarm(struct smbdr_fault_seen *seen);
@@ -54,11 +60,15 @@ void smbdr_fault_exit(void);
 /* A work request came back: maybe it failed. */
 #define smbdr_fault_wc(point, wc) \
 	((wc)->status = smbdr_fault_wc_status(SMBDR_FAULT_##point, (wc)->status))
+/* 0, or the error with which the second half of a chain has to fail: the first is posted. */
+#define smbdr_fault_half(point, qp, first) \
+	smbdr_fault_post_half(SMBDR_FAULT_##point, qp, first)
 
 #else
 
 #define smbdr_fault(...)	0
 #define smbdr_fault_wc(...)	do { } while (0)
+#define smbdr_fault_half(...)	0
 static inline bool smbdr_fault_armed(void)
 {
 	return false;

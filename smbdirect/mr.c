@@ -415,7 +415,8 @@ static int smbdr_mr_post(struct smbdr_kern_mr *buf)
 			mr->reg_seq = conn->sq_posted;
 		}
 		list_add_tail(&buf->list, &conn->mr_bufs);
-		if (smbdr_fault(post_reg) ?: ib_post_send(conn->qp, first, NULL)) {
+		if (smbdr_fault(post_reg) ?: smbdr_fault_half(post_reg_half, conn->qp, first) ?:
+		    ib_post_send(conn->qp, first, NULL)) {
 			smbdr_qp_flushed(conn);
 			ret = -EPIPE;
 		}
@@ -578,7 +579,8 @@ static void smbdr_mr_invalidate(struct smbdr_kern_mr *buf)
 	if (!buf->busy)
 		complete(&buf->quiet);
 	else if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
-		 (smbdr_fault(post_inv) ?: ib_post_send(conn->qp, first, NULL)))
+		 (smbdr_fault(post_inv) ?: smbdr_fault_half(post_inv_half, conn->qp, first) ?:
+		  ib_post_send(conn->qp, first, NULL)))
 		smbdr_qp_flushed(conn);
 	/* In any other state the teardown is on its way and ends the access. */
 }

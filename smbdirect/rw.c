@@ -464,6 +464,7 @@ static int smbdr_rw_sink(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 /* Post what there is room for, at most a chain. 1 if something was, 0 if not, or an errno. */
 static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct smbdr_rw_slot *slot)
 {
+	struct ib_send_wr *first;
 	int ret;
 
 	if (smbdr_rw_is_sink(conn, rw->dir))
@@ -483,7 +484,9 @@ static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 		list_move_tail(&rw->list, &conn->rw_posted);
 	/* If a part of the chain was posted, the teardown waits for that. */
 	smbdr_send_cq_update(conn);
-	if (smbdr_fault(post_rw) ?: ib_post_send(conn->qp, conn->rw_area->first, NULL))
+	first = conn->rw_area->first;
+	if (smbdr_fault(post_rw) ?: smbdr_fault_half(post_rw_half, conn->qp, first) ?:
+	    ib_post_send(conn->qp, first, NULL))
 		smbdr_qp_flushed(conn);
 	return 1;
 }

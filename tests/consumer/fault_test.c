@@ -34,6 +34,7 @@
 #define FAULT_RW_LEN	10000
 /* So large that it takes several regions at either end. */
 #define FAULT_RW_LARGE	2200000
+#define FAULT_OTHER	0x5a	/* content of memory whose transfer is over */
 
 struct fault_op;
 
@@ -477,9 +478,10 @@ static int fault_registered_prepare(struct fault_run *r)
 
 	if (ret)
 		return ret;
-	memcpy(read ? r->owner.base + 100 : r->local.base + 7, st_pattern(3), half);
-	memcpy(read ? r->owner.base + fault_rw_second(r) : r->local.base + 7 + half,
-	       st_pattern(4), half);
+	if (read) {
+		memcpy(r->owner.base + 100, st_pattern(3), half);
+		memcpy(r->owner.base + fault_rw_second(r), st_pattern(4), half);
+	}
 	ret = fault_register(r);
 	return ret ?: st_tell(r->p.c, r->p.s);
 }
@@ -494,19 +496,51 @@ static bool fault_rw_same(struct fault_run *r)
 	return !memcmp(a, st_pattern(3), half) && !memcmp(b, st_pattern(4), half);
 }
 
+/* What a transfer writes, or nothing if it reads. */
+static void fault_fill_local(struct fault_run *r)
+{
+	u32 half = fault_rw_len(r) / 2;
+
+	if (r->op->dir == SMBDR_KERN_RDMA_READ)
+		return;
+	memcpy(r->local.base + 7, st_pattern(3), half);
+	memcpy(r->local.base + 7 + half, st_pattern(4), half);
+}
+
+/* Afterwards the memory is for other things, whatever became of it. */
 static int fault_transfer(struct fault_run *r)
 {
 	const struct smbdr_kern_desc *descs;
 	u32 nr;
+	int ret;
 
+	fault_fill_local(r);
 	descs = smbdr_kern_mr_descs(r->mr, &nr);
-	return st_rdma(r->p.s, &r->local, r->op->dir, descs, nr, 0);
+	ret = st_rdma(r->p.s, &r->local, r->op->dir, descs, nr, 0);
+	if (ret)
+		memset(r->local.base + 7, FAULT_OTHER, fault_rw_len(r));
+	return ret;
+}
+
+/* A transfer that has ended with an error has not touched the memory since, nor moved any of it. */
+static bool fault_rw_quiet(struct fault_run *r)
+{
+	u32 i, size = r->owner.nr * PAGE_SIZE, run = 0;
+
+	if (r->op->dir == SMBDR_KERN_RDMA_READ)
+		return !memchr_inv(r->local.base + 7, FAULT_OTHER, fault_rw_len(r));
+	/* What was written before has single bytes like that. */
+	for (i = 0; i < size && run < 16; i++)
+		run = r->owner.base[i] == FAULT_OTHER ? run + 1 : 0;
+	return run < 16;
 }
 
 static void fault_rdma_after(struct fault_run *r)
 {
 	bool alive = fault_check_pair(r);
 
+	if (r->err && r->op->armed == fault_transfer && !fault_rw_quiet(r))
+		FAULT_BAD(r, "it went on after its end");
 	if (alive && r->err) {
 		fault_again(r);
 		alive = fault_check_pair(r);
