@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Idle connections stay, and their keepalives do not multiply.
+# Idle connections stay, and their keepalives do not multiply. What is idle takes no CPU time, and what
+# is not takes few messages more than its data.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -20,7 +21,57 @@ keepalive() {
 	echo "keepalive on $bed: $((after - before)) messages" >&2
 	check "$bed: messages bounded" test "$((after - before))" -lt 10000
 }
-keepalive 'siw v4'
-keepalive 'rxe v4'
+
+# Hundredths of a second that the CPUs were at work since the machine started.
+busy() { awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }
+# Three seconds of somebody who spins are 300, each time. The bed itself takes 20, now and then more.
+idle_seconds=3
+rests() {
+	local bed=$1 what=$2 before ticks try
+	for try in 1 2 3; do
+		sleep 0.5	# what led here is over
+		before=$(busy)
+		sleep "$idle_seconds"
+		ticks=$(($(busy) - before))
+		echo "$bed, $what, try $try: $ticks of $((100 * idle_seconds)) ticks" >&2
+		[ "$ticks" -gt $((10 * idle_seconds)) ] || break
+	done
+	check "$bed: no CPU time for $what" test "$ticks" -le $((10 * idle_seconds))
+}
+# The echo server has a thread in accept() and one in recv() for each connection.
+idle_cpu() {
+	local bed=$1 addr n port
+	addr=$(bed_addr "$bed")
+	port=$(consumer_port)
+	check "$bed: consumer loads" load_consumer none "$bed" || return
+	check "$bed: a server starts" sh -c "echo start $port >$SMBDR_DEBUG/echo"
+	rests "$bed" 'a listener, and a thread in accept()'
+	for n in 1 2 3 4 5 6 7 8; do
+		check "$bed: connection $n" sh -c "echo dial $addr $port 100 >$SMBDR_DEBUG/listening"
+	done
+	rests "$bed" 'eight connections with readers'
+	check "$bed: the server's end of them goes" sh -c "echo stop >$SMBDR_DEBUG/echo"
+	rests "$bed" 'eight connections that have ended'
+	check "$bed: all had ended" sh -c "echo close >$SMBDR_DEBUG/listening"
+}
+# Most messages that carry no data are grants, one for a quarter of the credits.
+few_grants() {
+	local bed=$1 sent empty
+	sent=$(messages_sent)
+	empty=$(empty_sent)
+	check "$bed: data one way" sh -c "echo $(bed_addr "$bed") 257 4 >$SMBDR_DEBUG/transfer"
+	sent=$(($(messages_sent) - sent))
+	empty=$(($(empty_sent) - empty))
+	echo "$bed, data one way: $empty of $sent messages empty" >&2
+	check "$bed: few of the messages are empty" test "$sent" -gt 1000 -a $((20 * empty)) -lt "$sent"
+	check "$bed: consumer goes" unload_consumer
+}
+empty_sent() { awk '$1 == "EmptySent" { print $2 }' /proc/net/smbdirect; }
+
+for bed in 'siw v4' 'rxe v4'; do
+	keepalive "$bed"
+	idle_cpu "$bed"
+	few_grants "$bed"
+done
 cat /proc/net/smbdirect >&2
 ktap_plan
