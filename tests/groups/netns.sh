@@ -20,6 +20,26 @@ done <<'END'
 10.79.0.1 10.79.0.2
 fd79::1 fd79::2
 END
+
+# The same over a bridge: the address and the RDMA link are its own, the wire is that of its port.
+on_bridge() {
+	ip addr flush dev va && ip link add br79 type bridge && ip link set va master br79 &&
+		ip addr add 10.79.0.1/24 dev br79 && ip addr add fd79::1/64 dev br79 nodad &&
+		ip link set br79 up && rdma link delete rxe1 &&
+		rdma link add rxe1 type rxe netdev br79 && wait_for 10 bridge_ready
+}
+bridge_ready() { [ "$(cat /sys/class/net/br79/carrier)" = 1 ] && has_address rxe1 1; }
+exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
+by_bridge() { [ "$(cat /sys/class/net/br79/statistics/tx_packets)" -gt 200 ]; }
+if check 'a bridge with an RDMA link' on_bridge &&
+   check 'load for the bridge' load_consumer none 'siw v4'; then
+	for to in 10.79.0.2 fd79::2; do
+		check "frames both ways over the bridge to $to" exchange "$to" 100 "$OTHER_PID"
+	done
+	check 'they went over the bridge' by_bridge
+	check 'unload' unload_consumer
+fi
 other_delete
+ip link delete br79
 check 'the namespace goes' wait_for 20 other_gone
 ktap_plan
