@@ -22,6 +22,8 @@
  *	blocked E	the writer came back with this error, all else went well
  *	close 0		closing took too long
  *
+ * With invalidate=KEY its frame invalidates that key of the peer's, a number like 0x12.
+ *
  * Every call has the timeout of the module, so a hang is reported as EAGAIN,
  * or EINPROGRESS for a connect. Everything belongs to the one call at work.
  */
@@ -29,7 +31,7 @@
 #include <linux/mm.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
-#include "smbdr_test.h"
+#include "rdma_lib.h"
 
 #define ST_CLIENT_MAX	ST_PATTERN_MAX
 #define ST_CLIENT_CLOSE	5000	/* ms: longest time that closing may take */
@@ -138,7 +140,7 @@ static void st_client_close(struct socket **sock, const char **where, int *ret)
 }
 
 static int st_client(const struct sockaddr_storage *to, u16 port, u32 len, unsigned int write,
-		     const struct st_opts *o, struct seq_buf *report)
+		     u32 invalidate, const struct st_opts *o, struct seq_buf *report)
 {
 	u8 *buf = kvmalloc(ST_HDR + len, GFP_KERNEL);
 	const char *where = "connect";
@@ -161,7 +163,8 @@ static int st_client(const struct sockaddr_storage *to, u16 port, u32 len, unsig
 		st_client_close(&sock, &where, &ret);
 	} else if (!ret && len) {
 		where = "send";
-		ret = st_send_frame(sock, len, len);
+		ret = invalidate ? st_send_inv(sock, len, len, cpu_to_le32(invalidate)) :
+				   st_send_frame(sock, len, len);
 	}
 	if (!ret && !write)
 		ret = st_client_receive(sock, len, buf, &where);
@@ -173,13 +176,14 @@ out:
 	return ret;
 }
 
-/* "ADDR PORT BYTES [write=MS] [NAME=VALUE]..." */
+/* "ADDR PORT BYTES [write=MS] [invalidate=KEY] [NAME=VALUE]..." */
 int st_client_command(char *line, struct seq_buf *report)
 {
 	char *where = strsep(&line, " "), *port = strsep(&line, " "), *len = strsep(&line, " ");
 	struct sockaddr_storage to;
 	struct st_opts o = {};
 	unsigned int write = 0;
+	u32 invalidate = 0;
 	u32 bytes;
 	char *word;
 	u16 at;
@@ -189,11 +193,12 @@ int st_client_command(char *line, struct seq_buf *report)
 	    kstrtou32(len, 10, &bytes) || bytes > ST_CLIENT_MAX)
 		return -EINVAL;
 	while ((word = strsep(&line, " "))) {
-		if (sscanf(word, "write=%u", &write) == 1)
+		if (sscanf(word, "write=%u", &write) == 1 ||
+		    sscanf(word, "invalidate=%x", &invalidate) == 1)
 			continue;
 		ret = st_parse_opt(word, &o);
 		if (ret)
 			return ret;
 	}
-	return st_client(&to, at, bytes, write, &o, report);
+	return st_client(&to, at, bytes, write, invalidate, &o, report);
 }

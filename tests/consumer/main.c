@@ -13,8 +13,8 @@
  *
  *	echo	 "start PORT [ADDR] [late] [backlog=N] [NAME=VALUE]...", "accept PORT",
  *		 "stop": servers that send frames back
- *	client	 "ADDR PORT BYTES [write=MS] [NAME=VALUE]...": connects to a server
- *		 like those
+ *	client	 "ADDR PORT BYTES [write=MS] [invalidate=KEY] [NAME=VALUE]...": connects
+ *		 to a server like those
  *	transfer "ADDR PROTO MIB": hashes, throughput, round trips
  *	rdma	 "ADDR MIB": the same by RDMA read and write
  *	storm	 "open STATE END PID ADDR PORT", "act WHAT", "end", "ended": sockets in

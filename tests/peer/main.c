@@ -27,7 +27,7 @@ static const char * const other_ends[] = {
 
 static const struct scenario * const tables[] = {
 	negotiate_scenarios, data_scenarios, credit_scenarios, client_scenarios,
-	client_data_scenarios,
+	client_data_scenarios, client_rdma_scenarios,
 };
 
 void peer_fail(const char *fmt, ...)

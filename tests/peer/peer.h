@@ -191,7 +191,7 @@ struct scenario {
 
 /* Each ends with an empty one. */
 extern const struct scenario negotiate_scenarios[], data_scenarios[], credit_scenarios[],
-	client_scenarios[], client_data_scenarios[];
+	client_scenarios[], client_data_scenarios[], client_rdma_scenarios[];
 
 /* Arguments of the command line. */
 extern const char *peer_addr, *peer_port;
