@@ -42,7 +42,9 @@ for bed in 'siw v4' 'rxe v4'; do
 		seed=$((seed + conns))
 		[ $((SECONDS - start)) -lt "$time" ] || break
 	done
-	echo "$bed: $((seed - first)) connections and $(((seed - first) / conns * 4 * calls)) calls in $((SECONDS - start)) s" >&2
+	rounds=$(((seed - first) / conns))
+	ktap_diag "$bed, from seed $first: $((rounds * conns)) connections, $((rounds * clients)) servers and \
+$((rounds * 4 * calls)) calls in $((SECONDS - start)) s"
 	check "echo server stops for $bed" sh -c "echo stop >$SMBDR_DEBUG/echo"
 	check "consumer unloads for $bed" unload_consumer
 done

@@ -12,8 +12,8 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-# Frames each way, over all variants and both drivers; smbdr_noise_frames=NUMBER (run.sh: APPEND)
-# asks for more.
+# Frames each way with rxe, over all variants; smbdr_noise_frames=NUMBER (run.sh: APPEND) asks for more.
+# siw, whose repairs are TCP's, gets half of them.
 total=${smbdr_noise_frames:-50000}
 # NAME|what the transport had to repair|what netem does. rxe answers a gap by sending everything from
 # there again, so with many gaps it never gets through; one packet of a hundred is enough to see.
@@ -22,7 +22,7 @@ duplicates|repeated|duplicate 2%
 reordering|late|delay 1ms reorder 99%
 delay||delay 3ms
 everything|lost repeated late|loss 0.3% duplicate 1% delay 500us reorder 99%'
-count=$((total / 2 / $(wc -l <<<"$variants")))
+count=0	# of a variant
 
 value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
@@ -119,8 +119,8 @@ for type in siw rxe; do
 	# shellcheck disable=SC2034 # for ktap_line
 	KTAP_GROUP="noise $type"
 	check 'consumer loads' load_consumer none 'siw v4' || continue
-	to=$SIW_V4
-	[ "$type" = siw ] || to="10.79.0.2 $OTHER_PID"
+	to=$SIW_V4 count=$((total / 2 / $(wc -l <<<"$variants")))
+	[ "$type" = siw ] || to="10.79.0.2 $OTHER_PID" count=$((2 * count))
 	while IFS='|' read -r name kinds what; do
 		variant "$type" "$name" "$kinds" "$what" "$to"
 	done <<<"$variants"
