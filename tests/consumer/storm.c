@@ -31,8 +31,9 @@
 #include <asm/ioctls.h>
 #include "rdma_lib.h"
 
-#define ST_STORM_SOON	5000	/* ms: longest time that a call may take that does not wait */
-#define ST_STORM_END	10000	/* ms: until a connection whose peer is gone has ended */
+/* ms, where the kernel is not emulated: 5 s for a call that does not wait, 10 s for an end. */
+#define ST_STORM_SOON	(st_cfg.timeout / 4)
+#define ST_STORM_END	(st_cfg.timeout / 2)
 #define ST_STORM_MRS	3
 #define ST_STORM_JOBS	4	/* two of a state, two that only wait to be killed */
 #define ST_STORM_DESCS	16
