@@ -207,16 +207,23 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
 	spin_unlock_bh(&conn->lock);
 }
 
+/* When there was silence for long enough. */
+static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
+{
+	return conn->last_rx + msecs_to_jiffies(SMBDR_SETTLE_MS);
+}
+
 /**
  * smbdr_conn_check_drained - end a connection that was only kept to send
  * @conn: the connection
  *
  * On InfiniBand a completed send has arrived. On iWARP it has been given to
  * TCP, and closing that while the peer still sends (credits, say) makes it a
- * reset, which drops data. So there the peer is asked for a message first, which
- * shows that it lives and goes on, and its device for a sign that it has taken in
- * what came before. The message alone would not do: one that was on its way when
- * the question left cannot be told from an answer.
+ * reset, which drops data. So there the peer is asked for a message first. Its
+ * answer tells that what came before the question has arrived, but cannot be told
+ * from what left before the question came. So that is waited for as well, until
+ * no message has come for a while, or so many that some of them were sent with
+ * credits from the question or later.
  *
  * Context: conn->lock held.
  */
@@ -231,12 +238,16 @@ void smbdr_conn_check_drained(struct smbdr_conn *conn)
 		conn->keepalive_deadline = jiffies +
 			msecs_to_jiffies(conn->params.keepalive_timeout);
 		smbdr_tx_pump(conn);
-		smbdr_rw_probe(conn);
 		smbdr_conn_arm_timer(conn);
 		return;
 	}
-	if (conn->probing || (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE))
+	if (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE)
 		return;
+	if (conn->confirming && conn->confirm_left &&
+	    time_before(jiffies, smbdr_conn_settled(conn))) {
+		smbdr_conn_arm_timer(conn);
+		return;
+	}
 	if (!conn->tx_posted)
 		smbdr_conn_abort_locked(conn, 0);
 }
@@ -298,6 +309,11 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 			due = conn->last_rx + msecs_to_jiffies(conn->params.keepalive_interval);
 		else
 			due = conn->keepalive_deadline;
+		/* Once: if something else is to be waited for by then, that leads to the end. */
+		if (conn->confirming && conn->keepalive == SMBDR_KEEPALIVE_NONE &&
+		    time_before(jiffies, smbdr_conn_settled(conn)) &&
+		    time_before(smbdr_conn_settled(conn), due))
+			due = smbdr_conn_settled(conn);
 		if (conn->shutting_down && time_before(conn->deadline, due))
 			due = conn->deadline;
 		if (conn->rx_throttled && time_before(smbdr_conn_sign_due(conn), due))
@@ -363,6 +379,8 @@ static void smbdr_conn_timer(struct work_struct *work)
 			break;
 		}
 		smbdr_conn_idle(conn);
+		if (conn->confirming)
+			smbdr_conn_check_drained(conn);
 		break;
 	default:
 		break;

@@ -31,6 +31,8 @@
 #define SMBDR_MSG_COST		256
 /* Address and route resolution each; the connect timeout bounds the sum. */
 #define SMBDR_RESOLVE_MS	5000
+/* Silence before an end over iWARP, ms: longer than any on its way in a network for RDMA. */
+#define SMBDR_SETTLE_MS		30
 /* A flushed queue is followed by a DISCONNECTED event; if not, give up after this. */
 #define SMBDR_FLUSH_GRACE_MS	(smbdr_fault_armed() ? 100 : 1000)
 /* When memory for receives was short: until the next attempt. */
@@ -191,8 +193,7 @@ struct smbdr_ns {
  * @was_established: it has been in state ESTABLISHED
  * @shutting_down: no more sends; end when all is sent
  * @confirming: all is sent, the peer was asked for a sign that it has it
- * @probing: its device was asked, too, and has not answered
- * @probe_cqe: for that
+ * @confirm_left: so many messages from it may have left before our last question came, and one
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
  * @flush_deadline: by then; jiffies
@@ -296,8 +297,7 @@ struct smbdr_conn {
 	bool was_established;
 	bool shutting_down;
 	bool confirming;
-	bool probing;
-	struct ib_cqe probe_cqe;
+	u32 confirm_left;
 	bool refusing;
 	bool flushed;
 	unsigned long flush_deadline;
@@ -484,7 +484,6 @@ void smbdr_sq_retire(struct smbdr_conn *conn, u64 seq);
 /* rw.c */
 void smbdr_rw_pump(struct smbdr_conn *conn);
 bool smbdr_rw_idle(const struct smbdr_conn *conn);
-void smbdr_rw_probe(struct smbdr_conn *conn);
 void smbdr_rw_release(struct smbdr_conn *conn);
 
 #endif /* SMBDR_INTERNAL_H */

@@ -137,6 +137,8 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		/* It was to run when the answer is overdue; the next question may be due before. */
 		smbdr_conn_arm_timer(conn);
 	}
+	if (conn->confirm_left)
+		conn->confirm_left--;
 	smbdr_stat_inc(conn->ns, SMBDR_STAT_MSG_RCVD);
 	if (!ret && wc->wc_flags & IB_WC_WITH_INVALIDATE &&
 	    !smbdr_mr_remote_inv(conn, wc->ex.invalidate_rkey))

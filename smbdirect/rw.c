@@ -762,58 +762,6 @@ bool smbdr_rw_idle(const struct smbdr_conn *conn)
 	return list_empty(&conn->rw_queue) && list_empty(&conn->rw_posted);
 }
 
-static void smbdr_wc_probe(struct ib_cq *cq, struct ib_wc *wc)
-{
-	struct smbdr_conn *conn = cq->cq_context;
-
-	smbdr_fault_wc(probe_done, wc);
-	if (wc->status != IB_WC_SUCCESS) {
-		smbdr_qp_completion_error(conn, wc, -ECONNRESET);
-		return;
-	}
-	spin_lock_bh(&conn->lock);
-	conn->probing = false;
-	conn->rw_wrs--;
-	conn->rw_reads--;
-	smbdr_rw_pump(conn);
-	smbdr_conn_check_drained(conn);
-	spin_unlock_bh(&conn->lock);
-}
-
-/**
- * smbdr_rw_probe - ask the peer's device whether it has all that was sent
- * @conn: the connection, over iWARP, without a transfer
- *
- * A read of no bytes, for which no key is looked at (RFC 5040). A device takes what is sent to it
- * in that order, so its answer tells of all before. conn->probing until then.
- *
- * Context: conn->lock held.
- */
-void smbdr_rw_probe(struct smbdr_conn *conn)
-{
-	struct ib_sge sge = {
-		.addr = conn->tx_hdrs_dma,
-		.lkey = conn->pd->local_dma_lkey,
-	};
-	struct ib_rdma_wr wr = {
-		.wr.wr_cqe = &conn->probe_cqe,
-		.wr.sg_list = &sge,
-		.wr.num_sge = 1,
-		.wr.opcode = IB_WR_RDMA_READ,
-		.wr.send_flags = IB_SEND_SIGNALED,
-	};
-
-	lockdep_assert_held(&conn->lock);
-	if (conn->state != SMBDR_ESTABLISHED || conn->flushed || !conn->depths.initiator_depth)
-		return;
-	conn->probe_cqe.done = smbdr_wc_probe;
-	conn->probing = true;
-	conn->rw_wrs++;
-	conn->rw_reads++;
-	if (smbdr_fault(post_probe) ?: ib_post_send(conn->qp, &wr.wr, NULL))
-		smbdr_qp_flushed(conn);
-}
-
 /**
  * smbdr_rw_release - end the transfers that are left
  * @conn: the connection, drained, nobody inside of conn->rdma_sem
