@@ -61,10 +61,11 @@ job() {
 }
 # What a user may be told: no memory, or no connection. Not that a call gave up waiting, and not what
 # the jobs say of wrong data (EILSEQ, EBADMSG) and of threads that do not come back (ETIME, EBUSY).
-# A listening port that TCP had no memory for is in use, and so are a socket's inodes.
+# A listening port that TCP had no memory for is said to be in use, a socket's inode to be one too many;
+# and siw may lose a step of connecting, which only the timeout of connect() ends.
 may_say='Cannot allocate memory|No buffer space available|Connection (reset by peer|refused|timed out)'
 may_say+='|Broken pipe|Transport endpoint is not connected|Input/output error'
-may_say+='|Address already in use|Too many open files in system'
+may_say+='|Address already in use|Too many open files in system|Operation now in progress'
 # rxe sends again what was not answered for half a second, as happens on a machine with more to do than
 # it can, and then may be at that for as long as it likes. This has nothing to do with memory.
 rxe_repetitions() {
