@@ -712,7 +712,8 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	if ((sk->sk_shutdown & RCV_SHUTDOWN) || state == SMBDR_CLOSED)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
 	inq = smbdr_sk_inq(ssk);
-	if (inq && inq >= (u32)sock_rcvlowat(sk, 0, INT_MAX))
+	/* Who is short of memory gets no more before this is read. */
+	if (inq && (ssk->short_of_memory || inq >= (u32)sock_rcvlowat(sk, 0, INT_MAX)))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (state != SMBDR_ESTABLISHED) {
 		/* Not connected yet, or it would fail at once: the latter counts as ready. */

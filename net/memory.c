@@ -17,9 +17,11 @@
  * way, which is as if SO_SNDBUF and SO_RCVBUF were one byte. That always goes on, and ends
  * when the charge succeeds. A memory cgroup does not say no where nobody may sleep; it may be
  * charged beyond its limit for what SO_SNDBUF and SO_RCVBUF allow, as for what TCP receives.
+ * Slots for receives, 2 MiB at most, are not refused: the last credit must be grantable.
  *
  * A connection that goes on sending after close() is charged to nobody; it ends within
- * SMBDR_LINGER_MS. Nor is one that waits to be accepted; there are as many as listen() allowed.
+ * SMBDR_LINGER_MS, but there may be any number: to be settled before user space is admitted.
+ * Nor is one that waits to be accepted; there are as many as listen() allowed.
  */
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -115,11 +117,11 @@ void smbdr_sk_charge(struct sock *sk)
 		return;
 	}
 	WRITE_ONCE(ssk->short_of_memory, false);
-	if (ssk->charged - held <= (held ? SMBDR_CHARGE_SLACK : 0))
-		return;
-	pages = min_t(u32, ssk->charged - held, SMBDR_CHARGE_MOST);
-	ssk->charged -= pages;
-	sk_mem_uncharge(sk, pages << PAGE_SHIFT);
+	while (ssk->charged - held > (held ? SMBDR_CHARGE_SLACK : 0)) {
+		pages = min_t(u32, ssk->charged - held, SMBDR_CHARGE_MOST);
+		ssk->charged -= pages;
+		sk_mem_uncharge(sk, pages << PAGE_SHIFT);
+	}
 }
 
 /**

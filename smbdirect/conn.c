@@ -210,7 +210,9 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
 /* When there was silence for long enough. */
 static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
 {
-	return conn->last_rx + msecs_to_jiffies(SMBDR_SETTLE_MS);
+	/* The keepalive asks, and breaks the silence, not earlier than this. */
+	return conn->last_rx +
+		msecs_to_jiffies(min_t(u32, SMBDR_SETTLE_MS, conn->params.keepalive_interval));
 }
 
 /**
@@ -378,9 +380,10 @@ static void smbdr_conn_timer(struct work_struct *work)
 			smbdr_conn_abort_locked(conn, -ETIMEDOUT);
 			break;
 		}
-		smbdr_conn_idle(conn);
 		if (conn->confirming)
 			smbdr_conn_check_drained(conn);
+		if (conn->state == SMBDR_ESTABLISHED)
+			smbdr_conn_idle(conn);
 		break;
 	default:
 		break;

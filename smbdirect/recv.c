@@ -43,7 +43,8 @@ static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 		conn->rx_throttled = true;
 		smbdr_conn_arm_timer(conn);
 	}
-	return conn->rx_mem / 2 < buf ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
+	/* One message alone may be larger than any buffer. */
+	return conn->rx_mem / 2 < buf || conn->rx_msgs < 2 ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
 }
 
 /* Take in one valid data message. Returns 1 if that completed an upper layer message. */
