@@ -42,6 +42,7 @@ struct st_ex_head {
  * @count: frames
  * @bytes: how much was read
  * @got: how many frames were read and found right
+ * @err: of the first thread that failed, of all; what others say follows from that
  * @wbuf: of the writer
  * @rbuf: of the reader
  */
@@ -52,12 +53,14 @@ struct st_ex_flow {
 	u32 count;
 	u64 bytes;
 	u32 got;
+	int *err;
 	u8 *wbuf;
 	u8 *rbuf;
 };
 
 struct st_ex {
 	struct st_pair p;
+	int err;
 	struct st_ex_flow flow[2];
 };
 
@@ -74,7 +77,17 @@ static u32 st_ex_size(u32 dir, u32 seq)
 	return clamp((1U << bits) + ((x >> 8) & ((1U << bits) - 1)), ST_EX_HEAD, ST_EX_MAX);
 }
 
-static int st_ex_write(struct st_thread *t)
+/* Nobody is to wait for what this thread does not send or read any more. */
+static int st_ex_end(struct st_ex_flow *f, int ret)
+{
+	if (ret) {
+		cmpxchg(f->err, 0, ret);
+		kernel_sock_shutdown(f->from, SHUT_RDWR);
+	}
+	return ret;
+}
+
+static int st_ex_write_all(struct st_thread *t)
 {
 	struct st_ex_flow *f = t->arg;
 	u32 i;
@@ -97,7 +110,12 @@ static int st_ex_write(struct st_thread *t)
 	return 0;
 }
 
-static int st_ex_read(struct st_thread *t)
+static int st_ex_write(struct st_thread *t)
+{
+	return st_ex_end(t->arg, st_ex_write_all(t));
+}
+
+static int st_ex_read_all(struct st_thread *t)
 {
 	struct st_ex_flow *f = t->arg;
 	int ret;
@@ -125,6 +143,11 @@ static int st_ex_read(struct st_thread *t)
 		f->bytes += len;
 	}
 	return 0;
+}
+
+static int st_ex_read(struct st_thread *t)
+{
+	return st_ex_end(t->arg, st_ex_read_all(t));
 }
 
 static int st_ex_open(struct st_ex *ex, struct net *net, const struct sockaddr_storage *at)
@@ -161,24 +184,23 @@ static int st_ex_run(struct st_ex *ex, u32 count, struct seq_buf *report)
 		struct st_ex_flow *f = &ex->flow[i];
 
 		f->dir = i;
+		f->err = &ex->err;
 		f->count = count;
 		f->from = i ? ex->p.s : ex->p.c;
 		f->to = i ? ex->p.c : ex->p.s;
 		t[2 * i] = st_run("read", st_ex_read, f);
 		t[2 * i + 1] = st_run("write", st_ex_write, f);
+		if (!t[2 * i] || !t[2 * i + 1])
+			st_ex_end(f, -ENOMEM);
 	}
 	for (i = 0; i < 4; i++) {
 		r = st_join(t[i], ST_EX_TIME);
-		/* The others wait for what will not come. */
-		if (r && !ret) {
-			ret = r;
-			kernel_sock_shutdown(ex->p.c, SHUT_RDWR);
-		}
+		ret = ret ?: r;
 	}
 	seq_buf_printf(report, "ms %llu\nframes %u %u\nbytes %llu %llu\n",
 		       (ktime_get_ns() - start) / NSEC_PER_MSEC, ex->flow[0].got,
 		       ex->flow[1].got, ex->flow[0].bytes, ex->flow[1].bytes);
-	return ret;
+	return ex->err ?: ret;
 }
 
 /**
