@@ -82,13 +82,18 @@ void smbdr_memory_exit(void)
 		unregister_sysctl_table(smbdr_mem_sysctl);
 }
 
+static u32 smbdr_mem_pages(u64 bytes)
+{
+	return min_t(u64, DIV_ROUND_UP_ULL(bytes, PAGE_SIZE), INT_MAX);
+}
+
 static u32 smbdr_sk_held(const struct smbdr_sock *ssk)
 {
 	u64 bytes = ssk->conn ? smbdr_conn_mem(ssk->conn) : 0;
 
 	if (ssk->tx_msg)
 		bytes += ssk->tx_msg->filled;
-	return min_t(u64, DIV_ROUND_UP_ULL(bytes, PAGE_SIZE), INT_MAX);
+	return smbdr_mem_pages(bytes);
 }
 
 /**
@@ -111,7 +116,7 @@ void smbdr_sk_charge(struct sock *sk)
 			__sk_mem_schedule(sk, pages << PAGE_SHIFT, SK_MEM_RECV);
 		if (ok) {
 			sk_mem_charge(sk, pages << PAGE_SHIFT);
-			ssk->charged += pages;
+			WRITE_ONCE(ssk->charged, ssk->charged + pages);
 		}
 		WRITE_ONCE(ssk->short_of_memory, !ok);
 		return;
@@ -119,7 +124,7 @@ void smbdr_sk_charge(struct sock *sk)
 	WRITE_ONCE(ssk->short_of_memory, false);
 	while (ssk->charged - held > (held ? SMBDR_CHARGE_SLACK : 0)) {
 		pages = min_t(u32, ssk->charged - held, SMBDR_CHARGE_MOST);
-		ssk->charged -= pages;
+		WRITE_ONCE(ssk->charged, ssk->charged - pages);
 		sk_mem_uncharge(sk, pages << PAGE_SHIFT);
 	}
 }
@@ -128,10 +133,17 @@ void smbdr_sk_charge(struct sock *sk)
  * smbdr_sk_charge_now - the same for an upcall
  * @sk: the socket
  *
- * Context: softirqs off, the socket lock not held by the caller.
+ * Context: an upcall: softirqs off, the socket lock not held, the endpoint stays.
  */
 void smbdr_sk_charge_now(struct sock *sk)
 {
+	const struct smbdr_sock *ssk = smbdr_sk(sk);
+	u32 charged = READ_ONCE(ssk->charged), held = smbdr_mem_pages(smbdr_conn_mem(ssk->conn));
+
+	/* As a rule, and then the reader who is about to run need not wait for the lock. */
+	if (held && held <= charged && charged - held <= SMBDR_CHARGE_SLACK &&
+	    !READ_ONCE(ssk->short_of_memory))
+		return;
 	bh_lock_sock(sk);
 	if (!sock_owned_by_user(sk))
 		smbdr_sk_charge(sk);
