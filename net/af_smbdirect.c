@@ -711,6 +711,8 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 		mask |= EPOLLERR;
 	if ((sk->sk_shutdown & RCV_SHUTDOWN) || state == SMBDR_CLOSED)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+	/* Who waits here for more than there is shall not be held to what he was when short. */
+	smbdr_sk_sync_buffers(sk);
 	inq = smbdr_sk_inq(ssk);
 	/* Who is short of memory gets no more before this is read. */
 	if (inq && (ssk->short_of_memory || inq >= (u32)sock_rcvlowat(sk, 0, INT_MAX)))

@@ -106,8 +106,8 @@ void smbdr_sk_charge(struct sock *sk)
 {
 	struct smbdr_sock *ssk = smbdr_sk(sk);
 	u32 held = smbdr_sk_held(ssk);
+	bool ok, tell;
 	u32 pages;
-	bool ok;
 
 	if (held > ssk->charged) {
 		pages = min_t(u32, held - ssk->charged, SMBDR_CHARGE_MOST);
@@ -118,7 +118,11 @@ void smbdr_sk_charge(struct sock *sk)
 			sk_mem_charge(sk, pages << PAGE_SHIFT);
 			WRITE_ONCE(ssk->charged, ssk->charged + pages);
 		}
+		tell = !ok && !ssk->short_of_memory;
 		WRITE_ONCE(ssk->short_of_memory, !ok);
+		/* Who waits for SO_RCVLOWAT is to read what there is. */
+		if (tell)
+			sk->sk_data_ready(sk);
 		return;
 	}
 	WRITE_ONCE(ssk->short_of_memory, false);

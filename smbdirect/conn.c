@@ -210,22 +210,56 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
 /* When there was silence for long enough. */
 static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
 {
+	u32 ms = conn->confirm_chatty ? SMBDR_SETTLE_CHATTY_MS : SMBDR_SETTLE_MS;
+
 	/* The keepalive asks, and breaks the silence, not earlier than this. */
-	return conn->last_rx +
-		msecs_to_jiffies(min_t(u32, SMBDR_SETTLE_MS, conn->params.keepalive_interval));
+	return conn->last_rx + msecs_to_jiffies(min(ms, conn->params.keepalive_interval));
+}
+
+/*
+ * On iWARP a completed send has been given to TCP, and closing that while the peer
+ * still sends (credits, say) makes it a reset, which drops data. So there the peer is
+ * asked for a message first. Its answer tells that what came before the question has
+ * arrived, but cannot be told from what left before the question came. There is a proof
+ * when more messages have come than it had credits for before it got the question; so
+ * each answer is followed by another question. Few connections have so few credits that this is
+ * soon: after some questions silence has to do, more of it if the peer spoke unasked.
+ *
+ * Returns whether all has arrived, as far as can be known; asks, or lets the timer run, if not.
+ */
+static bool smbdr_conn_confirmed(struct smbdr_conn *conn)
+{
+	bool more;
+
+	if (!conn->confirm_asks)
+		conn->confirm_left = U32_MAX;	/* until it was asked */
+	else if (!conn->confirm_left)
+		return true;
+	else if (conn->keepalive != SMBDR_KEEPALIVE_NONE)
+		return false;
+
+	/* A peer that is silent for want of credits is near the proof. */
+	more = min(conn->confirm_asks, conn->confirm_left) < SMBDR_CONFIRM_ASKS;
+	if (!conn->confirm_asks || (more && smbdr_credits_may_send(&conn->credits))) {
+		conn->confirm_asks++;
+		conn->rx_breath = true;
+		conn->keepalive = SMBDR_KEEPALIVE_PENDING;
+		conn->keepalive_deadline = jiffies +
+			msecs_to_jiffies(conn->params.keepalive_timeout);
+		smbdr_tx_pump(conn);
+		smbdr_conn_arm_timer(conn);
+		return false;
+	}
+	if (time_before(jiffies, smbdr_conn_settled(conn))) {
+		smbdr_conn_arm_timer(conn);
+		return false;
+	}
+	return true;
 }
 
 /**
  * smbdr_conn_check_drained - end a connection that was only kept to send
  * @conn: the connection
- *
- * On InfiniBand a completed send has arrived. On iWARP it has been given to
- * TCP, and closing that while the peer still sends (credits, say) makes it a
- * reset, which drops data. So there the peer is asked for a message first. Its
- * answer tells that what came before the question has arrived, but cannot be told
- * from what left before the question came. So that is waited for as well, until
- * no message has come for a while, or so many that some of them were sent with
- * credits from the question or later.
  *
  * Context: conn->lock held.
  */
@@ -234,22 +268,9 @@ void smbdr_conn_check_drained(struct smbdr_conn *conn)
 	if (conn->state != SMBDR_ESTABLISHED || !conn->shutting_down || conn->tx_bytes ||
 	    !smbdr_rw_idle(conn))
 		return;
-	if (conn->iwarp && !conn->confirming) {
-		conn->confirming = true;
-		conn->keepalive = SMBDR_KEEPALIVE_PENDING;
-		conn->keepalive_deadline = jiffies +
-			msecs_to_jiffies(conn->params.keepalive_timeout);
-		smbdr_tx_pump(conn);
-		smbdr_conn_arm_timer(conn);
+	/* On InfiniBand a completed send has arrived. */
+	if (conn->iwarp && !smbdr_conn_confirmed(conn))
 		return;
-	}
-	if (conn->confirming && conn->keepalive != SMBDR_KEEPALIVE_NONE)
-		return;
-	if (conn->confirming && conn->confirm_left &&
-	    time_before(jiffies, smbdr_conn_settled(conn))) {
-		smbdr_conn_arm_timer(conn);
-		return;
-	}
 	if (!conn->tx_posted)
 		smbdr_conn_abort_locked(conn, 0);
 }
@@ -282,7 +303,8 @@ void smbdr_conn_shutdown(struct smbdr_conn *conn, unsigned int linger_ms)
 
 /*
  * A peer whose credits we hold back cannot ask whether we are alive, and its
- * clock runs from our last message. So it gets one in good time.
+ * clock runs from our last message. So it gets one in good time, and a credit
+ * with it if it has none, or it could not give us any for the next one.
  */
 static unsigned long smbdr_conn_sign_due(const struct smbdr_conn *conn)
 {
@@ -312,7 +334,7 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 		else
 			due = conn->keepalive_deadline;
 		/* Once: if something else is to be waited for by then, that leads to the end. */
-		if (conn->confirming && conn->keepalive == SMBDR_KEEPALIVE_NONE &&
+		if (conn->confirm_asks && conn->keepalive == SMBDR_KEEPALIVE_NONE &&
 		    time_before(jiffies, smbdr_conn_settled(conn)) &&
 		    time_before(smbdr_conn_settled(conn), due))
 			due = smbdr_conn_settled(conn);
@@ -339,6 +361,7 @@ static void smbdr_conn_idle(struct smbdr_conn *conn)
 
 	if (conn->rx_throttled && time_after_eq(jiffies, smbdr_conn_sign_due(conn))) {
 		conn->answer_owed = true;
+		conn->rx_breath = true;
 		/* Also if no credit lets it out now: not again at once. */
 		conn->last_tx = jiffies;
 		smbdr_tx_pump(conn);
@@ -356,6 +379,7 @@ static void smbdr_conn_idle(struct smbdr_conn *conn)
 		return;
 	conn->keepalive = SMBDR_KEEPALIVE_PENDING;
 	conn->keepalive_deadline = jiffies + msecs_to_jiffies(conn->params.keepalive_timeout);
+	conn->rx_breath = true;
 	smbdr_tx_pump(conn);
 }
 
@@ -380,7 +404,7 @@ static void smbdr_conn_timer(struct work_struct *work)
 			smbdr_conn_abort_locked(conn, -ETIMEDOUT);
 			break;
 		}
-		if (conn->confirming)
+		if (conn->confirm_asks)
 			smbdr_conn_check_drained(conn);
 		if (conn->state == SMBDR_ESTABLISHED)
 			smbdr_conn_idle(conn);
@@ -599,7 +623,7 @@ bool smbdr_conn_addr(struct smbdr_conn *conn, bool peer, struct sockaddr_storage
  */
 u64 smbdr_conn_mem(const struct smbdr_conn *conn)
 {
-	return (u64)READ_ONCE(conn->rx_nr_slots) * conn->neg.max_recv_size +
+	return (u64)READ_ONCE(conn->rx_nr_slots) * READ_ONCE(conn->neg.max_recv_size) +
 	       READ_ONCE(conn->tx_mem) + READ_ONCE(conn->rx_mem) + READ_ONCE(conn->rx_made);
 }
 
@@ -654,10 +678,19 @@ void smbdr_conn_set_sndbuf(struct smbdr_conn *conn, u32 bytes)
  * smbdr_conn_set_rcvbuf - how much may wait unread
  * @conn: the connection
  * @bytes: above this the peer only gets the credits that life needs
+ *
+ * Context: process or softirq.
  */
 void smbdr_conn_set_rcvbuf(struct smbdr_conn *conn, u32 bytes)
 {
+	if (READ_ONCE(conn->rcvbuf) == bytes)
+		return;
+	spin_lock_bh(&conn->lock);
 	WRITE_ONCE(conn->rcvbuf, bytes);
+	/* There may be room now. */
+	if (conn->rx_throttled)
+		smbdr_tx_pump(conn);
+	spin_unlock_bh(&conn->lock);
 }
 
 /**

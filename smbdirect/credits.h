@@ -9,7 +9,7 @@
  * @SMBDR_ROOM_OPEN: keep the peer supplied with credits
  * @SMBDR_ROOM_LOW: the reader is behind: grant only what keeps the connection
  *	alive
- * @SMBDR_ROOM_NONE: grant nothing, whatever happens
+ * @SMBDR_ROOM_NONE: grant nothing, whatever the peer does
  */
 enum smbdr_room {
 	SMBDR_ROOM_OPEN,

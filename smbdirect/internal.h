@@ -33,6 +33,9 @@
 #define SMBDR_RESOLVE_MS	5000
 /* Silence before an end over iWARP, ms: longer than any on its way in a network for RDMA. */
 #define SMBDR_SETTLE_MS		30
+#define SMBDR_SETTLE_CHATTY_MS	300	/* if it says more than it is asked for */
+/* Questions before silence is believed: more than a peer says by chance meanwhile. */
+#define SMBDR_CONFIRM_ASKS	8
 /* A flushed queue is followed by a DISCONNECTED event; if not, give up after this. */
 #define SMBDR_FLUSH_GRACE_MS	(smbdr_fault_armed() ? 100 : 1000)
 /* When memory for receives was short: until the next attempt. */
@@ -192,8 +195,9 @@ struct smbdr_ns {
  * @err: why it ended
  * @was_established: it has been in state ESTABLISHED
  * @shutting_down: no more sends; end when all is sent
- * @confirming: all is sent, the peer was asked for a sign that it has it
- * @confirm_left: so many messages from it may have left before our last question came, and one
+ * @confirm_asks: all is sent, and so often the peer was asked for a sign that it has it
+ * @confirm_chatty: it says more than that
+ * @confirm_left: so many messages from it may have left before the first question came, and one
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
  * @flush_deadline: by then; jiffies
@@ -224,6 +228,7 @@ struct smbdr_ns {
  * @rx_mem: what they cost, bytes
  * @rcvbuf: the owner's limit for @rx_mem
  * @rx_throttled: the limit is exceeded
+ * @rx_breath: the timer made us speak, and a peer without a credit shall get one
  * @rx_starved: there was no memory for a receive
  * @rx_retry: when to try again; jiffies
  * @reasm: reassembly; owned by the completion handler, one at a time
@@ -296,7 +301,8 @@ struct smbdr_conn {
 	int err;
 	bool was_established;
 	bool shutting_down;
-	bool confirming;
+	u32 confirm_asks;
+	bool confirm_chatty;
 	u32 confirm_left;
 	bool refusing;
 	bool flushed;
@@ -330,6 +336,7 @@ struct smbdr_conn {
 	unsigned long rx_mem;
 	u32 rcvbuf;
 	bool rx_throttled;
+	bool rx_breath;
 	bool rx_starved;
 	unsigned long rx_retry;
 	struct smbdr_reasm reasm;

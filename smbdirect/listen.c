@@ -49,6 +49,7 @@
  * @backlog: how many may be
  * @closed: no more children
  * @lost: the device was removed while the id was being set up
+ * @moved: the address went to another device, and nobody has followed it yet
  * @err: why it died, or 0
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls
@@ -68,6 +69,7 @@ struct smbdr_listener {
 	int backlog;
 	bool closed;
 	bool lost;
+	bool moved;
 	int err;
 	rwlock_t owner_lock;
 	const struct smbdr_conn_ops *ops;
@@ -183,6 +185,18 @@ static int smbdr_listener_request(struct smbdr_listener *l, struct rdma_cm_id *i
 	return 0;
 }
 
+/* After a move, when the listener has its id. Context: l->lock held. */
+static void smbdr_listener_follow(struct smbdr_listener *l)
+{
+	if (l->closed || !l->moved)
+		return;
+	l->moved = false;
+	kref_get(&l->kref);
+	/* The caller has a reference too, so this is not the last one. */
+	if (!queue_work(smbdr_wq, &l->work))
+		smbdr_listener_put(l);
+}
+
 static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 {
 	struct smbdr_listener *l = id->context;
@@ -210,11 +224,9 @@ static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *eve
 		return ret;
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 		spin_lock_bh(&l->lock);
-		if (!l->closed && l->cm_id == id) {
-			kref_get(&l->kref);
-			if (!queue_work(smbdr_wq, &l->work))
-				smbdr_listener_put(l);
-		}
+		l->moved = true;
+		if (l->cm_id == id)
+			smbdr_listener_follow(l);
 		spin_unlock_bh(&l->lock);
 		return 0;
 	default:
@@ -266,6 +278,7 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	rdma_destroy_id(old);
 	spin_lock_bh(&l->lock);
 	l->lost = false;
+	l->moved = false;
 	spin_unlock_bh(&l->lock);
 
 	ret = smbdr_listener_new_id(l, &addr, &id);
@@ -273,6 +286,7 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	if (!ret && !l->closed && !l->lost) {
 		l->cm_id = id;
 		id = NULL;
+		smbdr_listener_follow(l);
 	} else if (ret || l->lost) {
 		err = ret ?: -ENETDOWN;
 		l->err = err;
@@ -369,8 +383,10 @@ static int smbdr_listener_take_id(struct smbdr_listener *l, struct smbdr_conn *c
 
 	spin_lock_bh(&l->lock);
 	lost = l->lost;
-	if (!lost)
+	if (!lost) {
 		l->cm_id = id;
+		smbdr_listener_follow(l);
+	}
 	spin_unlock_bh(&l->lock);
 	if (lost) {
 		smbdr_listener_mute(l);

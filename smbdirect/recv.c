@@ -11,8 +11,10 @@
  *
  * When the unread bytes exceed the receive buffer, the peer is granted only
  * what keeps the connection alive (enum smbdr_room), and beyond twice that
- * nothing. A message in the making does not count: it has to be finished
- * before anybody can read it, and its size is bounded by the negotiation.
+ * nothing but one credit each time the timer makes us say something, as long as that is
+ * no more than SMBDR_BREATH_MEM: it may be spent on data. A message in the making does
+ * not count: it has to be finished before anybody can read it, and its size is bounded by the
+ * negotiation.
  *
  * Completions of the receive queue come one at a time, in process context,
  * and they alone touch the reassembly. Slots, credits and queue are under
@@ -29,6 +31,8 @@
 #define SMBDR_RECV_GFP	(GFP_NOIO | __GFP_NOWARN)
 /* The owner is told each time a message in the making has grown by this, bytes. */
 #define SMBDR_RECV_STEP	SZ_64K
+/* Two hours of messages of 8 KiB, one for half of the default keepalive interval. */
+#define SMBDR_BREATH_MEM	SZ_1M
 
 static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 {
@@ -45,6 +49,16 @@ static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 	}
 	/* One message alone may be larger than any buffer. */
 	return conn->rx_mem / 2 < buf || conn->rx_msgs < 2 ? SMBDR_ROOM_LOW : SMBDR_ROOM_NONE;
+}
+
+/*
+ * A peer that has used up its credits can neither answer nor let us have new ones: both ends would
+ * be dead for each other.
+ */
+static bool smbdr_rx_breath(const struct smbdr_conn *conn)
+{
+	return conn->rx_breath && !conn->credits.posted &&
+		conn->rx_mem < 2ULL * READ_ONCE(conn->rcvbuf) + SMBDR_BREATH_MEM;
 }
 
 /* Take in one valid data message. Returns 1 if that completed an upper layer message. */
@@ -112,6 +126,7 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	bool grown = false;
 	struct smbdr_data_hdr hdr;
 	int ret, done = 0;
+	u32 slots;
 
 	smbdr_fault_wc(recv_done, wc);
 	if (wc->status != IB_WC_SUCCESS) {
@@ -131,9 +146,11 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 	spin_lock_bh(&conn->lock);
 	/* Any message shows that the peer is alive, a bad one included. */
 	conn->last_rx = jiffies;
+	if (conn->confirm_asks && conn->keepalive == SMBDR_KEEPALIVE_NONE)
+		conn->confirm_chatty = true;
 	/* But nobody has answered the last question as long as it was not asked. */
 	if (conn->keepalive == SMBDR_KEEPALIVE_SENT ||
-	    (conn->keepalive == SMBDR_KEEPALIVE_PENDING && !conn->confirming)) {
+	    (conn->keepalive == SMBDR_KEEPALIVE_PENDING && !conn->confirm_asks)) {
 		conn->keepalive = SMBDR_KEEPALIVE_NONE;
 		/* It was to run when the answer is overdue; the next question may be due before. */
 		smbdr_conn_arm_timer(conn);
@@ -167,7 +184,9 @@ static void smbdr_wc_recv(struct ib_cq *cq, struct ib_wc *wc)
 		if (done)
 			smbdr_rx_deliver(conn);
 		grown = smbdr_rx_note(conn, done);
+		slots = conn->rx_nr_slots;
 		smbdr_tx_pump(conn);
+		grown |= conn->rx_nr_slots != slots;
 		smbdr_conn_check_drained(conn);
 	}
 	spin_unlock_bh(&conn->lock);
@@ -223,11 +242,15 @@ void smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
 {
 	struct smbdr_recv_slot *slot;
 	struct ib_recv_wr wr = {};
+	enum smbdr_room room;
 	struct ib_sge sge;
 	u32 want, n;
 
 	lockdep_assert_held(&conn->lock);
-	want = smbdr_credits_want(&conn->credits, saying, must_grant, smbdr_rx_room(conn));
+	room = smbdr_rx_room(conn);
+	if (room == SMBDR_ROOM_NONE && smbdr_rx_breath(conn))
+		room = SMBDR_ROOM_LOW;
+	want = smbdr_credits_want(&conn->credits, saying, must_grant, room);
 	wr.sg_list = &sge;
 	wr.num_sge = 1;
 	conn->rx_starved = false;
@@ -251,6 +274,7 @@ void smbdr_recv_refill(struct smbdr_conn *conn, bool saying, bool must_grant)
 			break;
 		}
 		smbdr_credits_posted(&conn->credits, 1);
+		conn->rx_breath = false;
 	}
 }
 

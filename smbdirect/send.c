@@ -121,7 +121,9 @@ static void smbdr_tx_header(struct smbdr_conn *conn, struct smbdr_data_hdr *hdr)
 	if (conn->keepalive == SMBDR_KEEPALIVE_PENDING) {
 		hdr->flags = SMBDR_FLAG_RESPONSE_REQUESTED;
 		conn->keepalive = SMBDR_KEEPALIVE_SENT;
-		conn->confirm_left = conn->credits.announced + 1;
+		/* More than it can have sent before this came. */
+		if (conn->confirm_asks == 1)
+			conn->confirm_left = conn->credits.announced + 1;
 		smbdr_stat_inc(conn->ns, SMBDR_STAT_KEEPALIVE_SENT);
 	}
 	/* Any message answers; the answer itself does not ask for one. */

@@ -8,6 +8,8 @@
  * the counters in /proc/net/smbdirect before and after.
  */
 #include <linux/delay.h>
+#include <linux/poll.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "smbdr_test.h"
 
@@ -50,10 +52,22 @@ static void idle_stays(struct kunit *test)
 	st_pair_close(&p);
 }
 
+static const struct idle_unread_case {
+	const char *name;
+	int rcvbuf;
+} idle_unread_param[] = {
+	/* Above it, and at once above twice that, where there are no credits any more. */
+	{ "a little behind" }, { "far behind", SZ_32K },
+};
+
+KUNIT_ARRAY_PARAM_DESC(idle_unread, idle_unread_param, name);
+
 /* A reader that sleeps takes the credits away, but not the last breath. */
 static void idle_unread(struct kunit *test)
 {
-	const struct st_opts o = { K(100) };
+	const struct idle_unread_case *u = test->param_value;
+	const unsigned int timeout = st_cfg.timeout / 20;
+	const struct st_opts o = { .ka_interval = 200, .ka_timeout = timeout };
 	u8 *buf = kunit_kzalloc(test, 8000 + ST_HDR, GFP_KERNEL);
 	unsigned int n, i;
 	struct st_pair p;
@@ -61,6 +75,9 @@ static void idle_unread(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
+	if (u->rcvbuf)
+		sock_set_rcvbuf(p.s->sk, u->rcvbuf);
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
 	st_put_hdr(buf, 8000);
 	for (n = 0; n < 100000; n++) {
 		ret = st_send(p.c, buf, 8000 + ST_HDR, MSG_DONTWAIT);
@@ -68,7 +85,8 @@ static void idle_unread(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_GT(test, n, 0);
-	msleep(2500);
+	msleep(200 + 3 * timeout);
+	KUNIT_EXPECT_EQ(test, (st_poll(p.s) | st_poll(p.c)) & (EPOLLHUP | EPOLLERR), 0);
 	for (i = 0, ret = 0; !ret && i < n; i++)
 		ret = st_recv_all(p.s, buf, 8000 + ST_HDR, 0);
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
@@ -94,7 +112,7 @@ static void idle_unaccepted(struct kunit *test)
 
 static struct kunit_case idle_cases[] = {
 	KUNIT_CASE_PARAM(idle_stays, idle_gen_params),
-	KUNIT_CASE(idle_unread),
+	KUNIT_CASE_PARAM(idle_unread, idle_unread_gen_params),
 	KUNIT_CASE(idle_unaccepted),
 	{}
 };

@@ -132,7 +132,7 @@ costs() {
 		echo "$what: $((grown / count)) KiB for each of $count, $(cat "/tmp/hostile.$what")" >&2
 		check "$what: memory of each" at_most "$((grown / count))" "$kib"
 		case $what in
-		unfinished | slow)
+		unfinished | slow | wide)
 			# So much cannot be hidden by what comes and goes in the machine.
 			check "$what: they do take memory" test "$grown" -gt 0
 			check "$what: a fair part of it is charged" at_most \
@@ -202,6 +202,7 @@ for type in siw rxe; do
 	costs generous 8 8192
 	costs miser 8 8192
 	costs unfinished 16 8192
+	costs wide 16 8192
 	costs slow 4 24576
 	costs slow_small 1 24576
 	# shellcheck disable=SC2154 # consumer.sh

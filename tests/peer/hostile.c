@@ -52,6 +52,12 @@
 #define COST_LEAST_LARGE	(3u << 20)
 #define COST_LEAST_SMALL	(1u << 20)
 #define COST_LEAST_FIRST	(16u << 10)
+/*
+ * Of 255 credits a quarter, until which one is not told of more, and far more messages than it
+ * takes to be given all.
+ */
+#define WIDE		60
+#define WIDE_MESSAGES	1500
 
 struct conn {
 	struct rdma_cm_id *id;
@@ -420,6 +426,41 @@ static void miser(void)
 	flood(MAX_MSG - 24, 0);
 }
 
+/* Messages without data, until it has every credit: the server has a receive for each. */
+static void wide(void)
+{
+	double end = now() + 4 * WAIT;
+	unsigned int i;
+
+	dial_all(SLOTS);
+	for (i = 0; i < count; i++)
+		negotiate(&conns[i]);
+	for (i = 0; i < count; i++) {
+		struct conn *c = &conns[i];
+		uint16_t grant = SLOTS / 2;
+
+		while (c->frames < WIDE_MESSAGES || c->credits < WIDE) {
+			int slot;
+
+			while ((slot = take(c)) >= 0) {
+				post_slot(c, slot);
+				grant++;
+			}
+			check(!c->over && now() < end, "connection %u has %u credits", i,
+			      c->credits);
+			while (c->frames < WIDE_MESSAGES &&
+			       (c->credits > 1 || (c->credits && grant))) {
+				c->credits--;
+				c->frames++;
+				send_data(c, grant, 0, 0);
+				grant = 0;
+			}
+		}
+	}
+	say_ready("frames 0 cost 0");
+	hold_connected();
+}
+
 /* All of a frame of 1 MiB but its last byte. */
 static void unfinished(void)
 {
@@ -428,11 +469,13 @@ static void unfinished(void)
 	unsigned int i;
 
 	dial_all(SLOTS);
+	/* All at once: the server does not wait for one until the others are through. */
+	for (i = 0; i < count; i++)
+		negotiate(&conns[i]);
 	for (i = 0; i < count; i++) {
 		struct conn *c = &conns[i];
 		uint32_t left = total;
 
-		negotiate(c);
 		while (left > 1) {
 			uint32_t n = left - 1 < MAX_MSG - 24 ? left - 1 : MAX_MSG - 24;
 			int slot;
@@ -652,6 +695,7 @@ static const struct behaviour {
 	{ "unfinished", "sends a frame but for the last byte", unfinished },
 	{ "generous", "grants 65535 credits each time", generous },
 	{ "slow", "sends full messages, reads few", slow_large },
+	{ "wide", "uses its credits for nothing", wide },
 	{ "slow_small", "sends frames of one byte, reads few", slow_small },
 	{ "serve_deaf", "listens, accepts, never answers", serve_deaf },
 	{ "serve_mute", "listens, negotiates, says nothing more", serve_mute },
