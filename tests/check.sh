@@ -24,12 +24,15 @@ release stock ours
 release stock stock
 lockdep ours ours
 '
-# With BED=qemu this and nothing else: on an emulated x86 machine, 15 times slower. For each kernel:
-qemu_groups='smoke kunit api
-close netns
-stream keepalive
-many rdma
-peer'
+# With BED=qemu this and nothing else: on an emulated x86 machine, 15 times slower. For each kernel the
+# groups of all debug kernels, and a mount with both ends ours. What makes memory short is in kasan only.
+qemu_groups='stream keepalive
+peer
+many rdma rdma_fault failnth
+fuzz storm
+close limits noise
+smoke kunit api netns reload trace example ksmbd'
+qemu_kasan='shortage'
 # For one boot; of User Mode Linux the slowest takes two thirds of it on two cores, beside another.
 export TIMEOUT=${TIMEOUT:-$([ "${BED:-uml}" = uml ] && echo 1200 || echo 7200)}
 oldest=6.12
@@ -58,6 +61,8 @@ qemu)
 	for flavour in ${FLAVOURS:-kcsan kasan}; do
 		# shellcheck disable=SC2001 # each line
 		vm_steps "$(sed "s/^/$flavour: /" <<<"$qemu_groups")"
+		[ "$flavour" != kasan ] || vm_steps "$flavour: $qemu_kasan"
+		SMB='ours ours' beside "SMB on $flavour" tests/vm/run.sh "$flavour" smb
 	done
 	steps_end
 	exit ;;

@@ -37,9 +37,11 @@ boot uml 7200 lockdep '' failnth
 boot uml $((frames / 50 + 600)) release "smbdr_noise_frames=$frames" noise
 for flavour in kcsan kasan; do
 	boot qemu $((fuzz + 3600)) "$flavour" "smbdr_fuzz_seed=$seed smbdr_fuzz_seconds=$((fuzz / 2))" fuzz
-	boot qemu 14400 "$flavour" '' close stream keepalive peer rdma rdma_fault
 	boot qemu $((rounds * 30 + 3600)) "$flavour" \
 		"smbdr_storm_seed=$seed smbdr_storm_rounds=$((rounds / 10))" storm
 done
+# The groups of make check, which runs them on the first bed only.
+check='check on qemu'
+[[ $beds != *' qemu '* || ! $check =~ ${STEPS:-.} ]] || beside "$check" env BED=qemu tests/check.sh
 [[ ! smb =~ ${STEPS:-.} ]] || beside 'SMB, all pairs' tests/check_smb.sh
 steps_end

@@ -21,10 +21,12 @@ consumer_port() {
 	echo "$port"
 }
 
+# Is this the second bed, where all is slower but the clock?
+emulated() { ! grep -qw hostfs /proc/filesystems; }
 # How much of the long tests this kernel can bear, percent.
 consumer_scale() {
-	if ! grep -qw hostfs /proc/filesystems; then
-		echo 3	# emulated
+	if emulated; then
+		echo 3
 	elif zgrep -q '^CONFIG_PROVE_LOCKING=y' /proc/config.gz; then
 		echo 5
 	elif zgrep -q '^CONFIG_KASAN=y' /proc/config.gz; then
@@ -36,7 +38,7 @@ consumer_scale() {
 consumer_scale=$(consumer_scale)
 # How long any call may take before it is a hang, ms; empty for the default.
 consumer_patience=
-grep -qw hostfs /proc/filesystems || consumer_patience=60000
+! emulated || consumer_patience=60000
 
 # An address on the same network at which nobody lives; packets to a dummy device are lost.
 bed_addr() {

@@ -398,7 +398,7 @@ static int st_storm_unsent(struct st_storm *s)
 {
 	int left, ret = s->p.c->sk->sk_prot->ioctl(s->p.c->sk, SIOCOUTQ, &left);
 
-	if (!ret && (!left || st_poll(s->p.s) & EPOLLHUP))
+	if (!ret && (!left || (st_poll(s->p.s) | st_poll(s->p.c)) & EPOLLHUP))
 		ret = -ENODATA;
 	return ret;
 }
@@ -427,7 +427,8 @@ static int st_storm_prepare(struct st_storm *s)
 	case ST_SHUTTING:
 	case ST_CLOSING:
 		ret = st_storm_fill(s);
-		if (!ret)
+		/* Who closes shall not have to say so before. */
+		if (!ret && s->state == ST_SHUTTING)
 			ret = kernel_sock_shutdown(s->p.c, SHUT_WR);
 		if (!ret)
 			ret = st_storm_unsent(s);

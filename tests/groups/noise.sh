@@ -13,8 +13,10 @@
 . /run/top/tests/consumer/consumer.sh
 
 # Frames each way with rxe, over all variants; smbdr_noise_frames=NUMBER (run.sh: APPEND) asks for more.
-# siw, whose repairs are TCP's, gets half of them.
-total=${smbdr_noise_frames:-50000}
+# siw, whose repairs are TCP's, gets half of them. Emulated there is time for a tenth.
+total=50000
+! emulated || total=5000
+total=${smbdr_noise_frames:-$total}
 # NAME|what the transport had to repair|what netem does. rxe answers a gap by sending everything from
 # there again, so with many gaps it never gets through; one packet of a hundred is enough to see.
 variants='loss|lost|loss 1%

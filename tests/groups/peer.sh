@@ -30,7 +30,7 @@ check 'each mirror is a scenario' absent "$mirrors"
 check 'there are more scenarios' test "$(grep -cvE '^(BVT_)?Smbd' <<<"$names")" -ge 84
 port=9500
 many_limit=240
-grep -qw hostfs /proc/filesystems || many_limit=1200	# emulated
+! emulated || many_limit=1200
 
 echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
 echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }

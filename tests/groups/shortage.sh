@@ -22,6 +22,7 @@ fi
 budget=1000000000	# refusals, more than there can be
 seconds=8
 limit=10	# seconds for a job, of which each call gives up after half of that
+! emulated || { seconds=24 limit=30; }
 # What vmalloc() says when somebody had no memory, which is what happens here: who did something wrong
 # is told of by more than a trace.
 log_expect 'Call Trace:$'

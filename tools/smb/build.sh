@@ -32,6 +32,7 @@ else
 	flavour=${1:?FLAVOUR}
 	series=${2:-$("$top/tests/vm/kernel.sh" series)}
 	arch=ARCH=um
+	[ "${BED:-uml}" = uml ] || arch=ARCH=x86_64
 	source=$("$top/tests/vm/kernel.sh" source "$series")
 	kernel=$("$top/tests/vm/kernel.sh" build "$series" "$flavour")
 	ours=$("$top/tests/vm/modules.sh" "$flavour" "$series")
