@@ -8,8 +8,9 @@
 # A command whose last line is "N passed, N failed[, N skipped]" counts as that, any other as one
 # test.
 
-# Steps at a time. Most of what a kernel does is waiting, and each has its own devices.
-boots=${BOOTS:-2}
+# Steps at a time. Most of what a kernel does is waiting, and each has its own devices: two CPUs are half
+# idle with two boots.
+boots=${BOOTS:-3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'stop; exit 130' INT TERM
