@@ -96,6 +96,21 @@ static u32 smbdr_sk_held(const struct smbdr_sock *ssk)
 	return smbdr_mem_pages(bytes);
 }
 
+/*
+ * Who waits for SO_RCVLOWAT is to read what there is. sk_data_ready() it is not: that is promised
+ * for frames, and without the spinlock.
+ */
+static void smbdr_sk_tell_short(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	rcu_read_lock();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, EPOLLIN | EPOLLRDNORM);
+	rcu_read_unlock();
+}
+
 /**
  * smbdr_sk_charge - proto.release_cb: let the charge follow what is held
  * @sk: the socket
@@ -120,9 +135,8 @@ void smbdr_sk_charge(struct sock *sk)
 		}
 		tell = !ok && !ssk->short_of_memory;
 		WRITE_ONCE(ssk->short_of_memory, !ok);
-		/* Who waits for SO_RCVLOWAT is to read what there is. */
 		if (tell)
-			sk->sk_data_ready(sk);
+			smbdr_sk_tell_short(sk);
 		return;
 	}
 	WRITE_ONCE(ssk->short_of_memory, false);

@@ -212,8 +212,11 @@ static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
 {
 	u32 ms = conn->confirm_chatty ? SMBDR_SETTLE_CHATTY_MS : SMBDR_SETTLE_MS;
 
+	unsigned long at;
+
 	/* The keepalive asks, and breaks the silence, not earlier than this. */
-	return conn->last_rx + msecs_to_jiffies(min(ms, conn->params.keepalive_interval));
+	at = conn->last_rx + msecs_to_jiffies(min(ms, conn->params.keepalive_interval));
+	return time_before(conn->confirm_until, at) ? conn->confirm_until : at;
 }
 
 /*
@@ -222,8 +225,9 @@ static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
  * asked for a message first. Its answer tells that what came before the question has
  * arrived, but cannot be told from what left before the question came. There is a proof
  * when more messages have come than it had credits for before it got the question; so
- * each answer is followed by another question. Few connections have so few credits that this is
- * soon: after some questions silence has to do, more of it if the peer spoke unasked.
+ * each answer is followed by another question. A peer that speaks for itself is soon there;
+ * where it only answers, and has many credits, some questions and silence have to do. All of this
+ * takes no longer than an answer may.
  *
  * Returns whether all has arrived, as far as can be known; asks, or lets the timer run, if not.
  */
@@ -231,15 +235,19 @@ static bool smbdr_conn_confirmed(struct smbdr_conn *conn)
 {
 	bool more;
 
-	if (!conn->confirm_asks)
+	if (!conn->confirm_asks) {
 		conn->confirm_left = U32_MAX;	/* until it was asked */
-	else if (!conn->confirm_left)
+		conn->confirm_until = jiffies + msecs_to_jiffies(conn->params.keepalive_timeout);
+	} else if (!conn->confirm_left) {
 		return true;
-	else if (conn->keepalive != SMBDR_KEEPALIVE_NONE)
+	} else if (conn->keepalive != SMBDR_KEEPALIVE_NONE) {
 		return false;
+	}
 
-	/* A peer that is silent for want of credits is near the proof. */
-	more = min(conn->confirm_asks, conn->confirm_left) < SMBDR_CONFIRM_ASKS;
+	/* A peer that is silent for want of credits is near the proof as well. */
+	more = conn->confirm_chatty ||
+		min(conn->confirm_asks, conn->confirm_left) < SMBDR_CONFIRM_ASKS;
+	more &= time_before(jiffies, conn->confirm_until);
 	if (!conn->confirm_asks || (more && smbdr_credits_may_send(&conn->credits))) {
 		conn->confirm_asks++;
 		conn->rx_breath = true;
@@ -386,8 +394,11 @@ static void smbdr_conn_idle(struct smbdr_conn *conn)
 static void smbdr_conn_timer(struct work_struct *work)
 {
 	struct smbdr_conn *conn = container_of(to_delayed_work(work), struct smbdr_conn, timer);
+	bool grown;
+	u32 slots;
 
 	spin_lock_bh(&conn->lock);
+	slots = conn->rx_nr_slots;
 	if (conn->flushed && time_after_eq(jiffies, conn->flush_deadline))
 		smbdr_conn_abort_locked(conn, -ECONNRESET);
 	switch (conn->state) {
@@ -413,7 +424,10 @@ static void smbdr_conn_timer(struct work_struct *work)
 		break;
 	}
 	smbdr_conn_arm_timer(conn);
+	grown = conn->rx_nr_slots != slots;
 	spin_unlock_bh(&conn->lock);
+	if (grown)
+		smbdr_conn_upcall(conn, SMBDR_UPCALL_MEMORY);
 }
 
 static void smbdr_conn_count_end(struct smbdr_conn *conn)

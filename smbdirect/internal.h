@@ -197,6 +197,7 @@ struct smbdr_ns {
  * @shutting_down: no more sends; end when all is sent
  * @confirm_asks: all is sent, and so often the peer was asked for a sign that it has it
  * @confirm_chatty: it says more than that
+ * @confirm_until: the end has waited long enough; jiffies
  * @confirm_left: so many messages from it may have left before the first question came, and one
  * @refusing: end when the refusal is sent
  * @flushed: the queues are in error, an event is expected
@@ -303,6 +304,7 @@ struct smbdr_conn {
 	bool shutting_down;
 	u32 confirm_asks;
 	bool confirm_chatty;
+	unsigned long confirm_until;
 	u32 confirm_left;
 	bool refusing;
 	bool flushed;

@@ -373,7 +373,7 @@ static int smbdr_listener_take_id(struct smbdr_listener *l, struct smbdr_conn *c
 		/* Back to where we were; what was lost meanwhile is not told again. */
 		smbdr_listener_hand_over(id, smbdr_cm_event, conn);
 		smbdr_conn_put_id(conn, id);
-		if (l->lost)
+		if (l->lost || l->moved)
 			smbdr_conn_abort(conn, -ENETDOWN);
 		/* For a wildcard it may have listened on a device before it failed on another. */
 		smbdr_listener_mute(l);

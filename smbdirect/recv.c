@@ -52,12 +52,12 @@ static enum smbdr_room smbdr_rx_room(struct smbdr_conn *conn)
 }
 
 /*
- * A peer that has used up its credits can neither answer nor let us have new ones: both ends would
- * be dead for each other.
+ * A peer that has used up its credits can neither answer nor let us have new ones, and without a
+ * grant we cannot spend our last one: both ends would be dead for each other.
  */
 static bool smbdr_rx_breath(const struct smbdr_conn *conn)
 {
-	return conn->rx_breath && !conn->credits.posted &&
+	return conn->rx_breath && (!conn->credits.posted || conn->credits.send == 1) &&
 		conn->rx_mem < 2ULL * READ_ONCE(conn->rcvbuf) + SMBDR_BREATH_MEM;
 }
 

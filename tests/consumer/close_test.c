@@ -510,6 +510,43 @@ static void close_shutdown_unread(struct kunit *test)
 	st_pair_close(&p);
 }
 
+static int close_now_and_then(struct st_thread *t)
+{
+	u32 i;
+
+	msleep(20);
+	for (i = 0; !signal_pending(current) && !st_send_frame(t->arg, i, 100); i++)
+		msleep(100);
+	return 0;
+}
+
+/* A peer that has many credits and says something now and then does not hold up the end. */
+static void close_talking(struct kunit *test)
+{
+	u8 *buf = kvmalloc(SZ_256K + ST_HDR, GFP_KERNEL);
+	struct st_thread *t;
+	unsigned long start;
+	struct st_pair p;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	for (i = 0; p.s && i < 16; i++) {
+		KUNIT_EXPECT_EQ(test, st_send_frame(p.s, i, SZ_256K), 0);
+		KUNIT_EXPECT_EQ(test, st_recv_frame(p.c, i, SZ_256K, 0, buf), 0);
+	}
+	kvfree(buf);
+	if (!p.s)
+		return;
+	close_soon(test, &p.c, "whose peer talks");
+	start = jiffies;
+	t = st_run("now and then", close_now_and_then, p.s);
+	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLHUP | EPOLLERR, CLOSE_SOON), 0);
+	kunit_info(test, "the end came after %u ms", jiffies_to_msecs(jiffies - start));
+	KUNIT_EXPECT_EQ(test, st_join(t, CLOSE_SOON), 0);
+	st_pair_close(&p);
+}
+
 static void close_shutdown_read(struct kunit *test)
 {
 	struct st_pair p;
@@ -643,6 +680,7 @@ static struct kunit_case close_cases[] = {
 	KUNIT_CASE(close_at_once),
 	KUNIT_CASE(close_shutdown_write),
 	KUNIT_CASE(close_shutdown_unread),
+	KUNIT_CASE(close_talking),
 	KUNIT_CASE(close_shutdown_read),
 	KUNIT_CASE(close_shutdown_wakes),
 	KUNIT_CASE(close_shutdown_listener),

@@ -55,41 +55,62 @@ static void idle_stays(struct kunit *test)
 static const struct idle_unread_case {
 	const char *name;
 	int rcvbuf;
+	bool both;
 } idle_unread_param[] = {
 	/* Above it, and at once above twice that, where there are no credits any more. */
-	{ "a little behind" }, { "far behind", SZ_32K },
+	{ "a little behind" }, { "far behind", SZ_32K }, { "both far behind", SZ_32K, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(idle_unread, idle_unread_param, name);
+
+/* As many frames as are taken. */
+static unsigned int idle_fill(struct socket *sock, u8 *buf)
+{
+	unsigned int n;
+
+	for (n = 0; n < 100000; n++)
+		if (st_send(sock, buf, 8000 + ST_HDR, MSG_DONTWAIT) != 8000 + ST_HDR)
+			break;
+	return n;
+}
+
+static void idle_read(struct kunit *test, struct socket *sock, u8 *buf, unsigned int n)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < n; i++)
+		ret = st_recv_all(sock, buf, 8000 + ST_HDR, 0);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+}
 
 /* A reader that sleeps takes the credits away, but not the last breath. */
 static void idle_unread(struct kunit *test)
 {
 	const struct idle_unread_case *u = test->param_value;
-	const unsigned int timeout = st_cfg.timeout / 20;
-	const struct st_opts o = { .ka_interval = 200, .ka_timeout = timeout };
+	const unsigned int timeout = st_cfg.timeout / 10, interval = timeout / 5;
+	const struct st_opts o = { .ka_interval = interval, .ka_timeout = timeout };
 	u8 *buf = kunit_kzalloc(test, 8000 + ST_HDR, GFP_KERNEL);
-	unsigned int n, i;
+	unsigned int n, m = 0;
 	struct st_pair p;
-	int ret = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
-	if (u->rcvbuf)
+	if (u->rcvbuf) {
 		sock_set_rcvbuf(p.s->sk, u->rcvbuf);
-	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
-	st_put_hdr(buf, 8000);
-	for (n = 0; n < 100000; n++) {
-		ret = st_send(p.c, buf, 8000 + ST_HDR, MSG_DONTWAIT);
-		if (ret != 8000 + ST_HDR)
-			break;
+		sock_set_rcvbuf(p.c->sk, u->rcvbuf);
 	}
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, st_recv(p.c, buf, 1, MSG_DONTWAIT), -EAGAIN);
+	st_put_hdr(buf, 8000);
+	n = idle_fill(p.c, buf);
 	KUNIT_EXPECT_GT(test, n, 0);
-	msleep(200 + 3 * timeout);
+	if (u->both)
+		m = idle_fill(p.s, buf);
+	msleep(interval + 2 * timeout);
 	KUNIT_EXPECT_EQ(test, (st_poll(p.s) | st_poll(p.c)) & (EPOLLHUP | EPOLLERR), 0);
-	for (i = 0, ret = 0; !ret && i < n; i++)
-		ret = st_recv_all(p.s, buf, 8000 + ST_HDR, 0);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+	idle_read(test, p.s, buf, n);
+	idle_read(test, p.c, buf, m);
 	st_pair_close(&p);
 }
 

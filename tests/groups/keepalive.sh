@@ -31,9 +31,9 @@ busy_ticks() {
 	sleep "$idle_seconds"
 	echo $(($(busy) - before))
 }
-# Three seconds of somebody who spins are 300, each time. The bed itself takes 20, now and then more;
+# Three seconds of somebody who spins are 300, each time. The bed itself takes 20, and 40 beside others;
 # emulated 150, so that there it is asked first.
-idle_limit=$((10 * idle_seconds))
+idle_limit=$((20 * idle_seconds))
 ! emulated || idle_limit=$(($(busy_ticks) + 50 * idle_seconds))
 rests() {
 	local bed=$1 what=$2 ticks try
