@@ -211,7 +211,6 @@ void smbdr_conn_abort(struct smbdr_conn *conn, int err)
 static unsigned long smbdr_conn_settled(const struct smbdr_conn *conn)
 {
 	u32 ms = conn->confirm_chatty ? SMBDR_SETTLE_CHATTY_MS : SMBDR_SETTLE_MS;
-
 	unsigned long at;
 
 	/* The keepalive asks, and breaks the silence, not earlier than this. */
