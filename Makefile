@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean distclean demo smb check soak check-smb kunit coverage bench bench-compare bench-count bench-smb style docs help kerneldir
+.PHONY: all modules modules_install clean demo smb check soak check-smb kunit coverage bench bench-compare bench-count bench-smb style docs help kerneldir
 
 all: modules
 

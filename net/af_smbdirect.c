@@ -292,7 +292,9 @@ static int smbdr_do_bind(struct sock *sk, const struct sockaddr_storage *addr)
 	smbdr_sk_attach(sk, conn);
 	smbdr_sk_learn_addrs(sk);
 	ssk->bind_addr = *addr;
-	((struct sockaddr_in *)&ssk->bind_addr)->sin_port = inet_sk(sk)->inet_sport;
+	/* The one that was chosen; none if the device has gone meanwhile. */
+	if (!((const struct sockaddr_in *)addr)->sin_port)
+		((struct sockaddr_in *)&ssk->bind_addr)->sin_port = inet_sk(sk)->inet_sport;
 	release_sock(sk);
 	return 0;
 }
@@ -682,6 +684,26 @@ static __poll_t smbdr_poll_listen(const struct smbdr_listener *l)
 	       (smbdr_listener_error(l) ? EPOLLIN | EPOLLERR : 0);
 }
 
+/*
+ * The largest SO_RCVLOWAT. More than the peer may send before somebody reads would never be there,
+ * and the smallest frames cost the core some 256 bytes each.
+ */
+static int smbdr_max_rcvlowat(const struct sock *sk)
+{
+	return max(READ_ONCE(sk->sk_rcvbuf) / 512, 1);
+}
+
+/**
+ * smbdr_rcvlowat - how much has to be there for who reads
+ * @sk: the socket; SO_RCVBUF may have become less since SO_RCVLOWAT was set
+ *
+ * Return: bytes, at least one.
+ */
+u32 smbdr_rcvlowat(const struct sock *sk)
+{
+	return min(READ_ONCE(sk->sk_rcvlowat), smbdr_max_rcvlowat(sk));
+}
+
 static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_table_struct *wait)
 {
 	struct sock *sk = sock->sk;
@@ -715,7 +737,7 @@ static __poll_t smbdr_poll(struct file *file, struct socket *sock, struct poll_t
 	smbdr_sk_sync_buffers(sk);
 	inq = smbdr_sk_inq(ssk);
 	/* Who is short of memory gets no more before this is read. */
-	if (inq && (ssk->short_of_memory || inq >= (u32)sock_rcvlowat(sk, 0, INT_MAX)))
+	if (inq && (ssk->short_of_memory || inq >= smbdr_rcvlowat(sk)))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (state != SMBDR_ESTABLISHED) {
 		/* Not connected yet, or it would fail at once: the latter counts as ready. */
@@ -832,11 +854,9 @@ static int smbdr_release(struct socket *sock)
 
 static int smbdr_set_rcvlowat(struct sock *sk, int val)
 {
-	/*
-	 * More than the peer may send before somebody reads would never be there,
-	 * and the smallest frames cost the core some 256 bytes each.
-	 */
-	WRITE_ONCE(sk->sk_rcvlowat, clamp(val, 1, max(sk->sk_rcvbuf / 512, 1)));
+	WRITE_ONCE(sk->sk_rcvlowat, clamp(val, 1, smbdr_max_rcvlowat(sk)));
+	/* There may be enough now. */
+	smbdr_sk_wake_readers(sk);
 	return 0;
 }
 

@@ -96,11 +96,16 @@ static u32 smbdr_sk_held(const struct smbdr_sock *ssk)
 	return smbdr_mem_pages(bytes);
 }
 
-/*
- * Who waits for SO_RCVLOWAT is to read what there is. sk_data_ready() it is not: that is promised
- * for frames, and without the spinlock.
+/**
+ * smbdr_sk_wake_readers - there may be enough to read, though nothing has come
+ * @sk: the socket
+ *
+ * The socket has become short of memory, or SO_RCVLOWAT less. sk_data_ready() it is not: that is
+ * promised for frames, and without the socket lock.
+ *
+ * Context: any.
  */
-static void smbdr_sk_tell_short(struct sock *sk)
+void smbdr_sk_wake_readers(struct sock *sk)
 {
 	struct socket_wq *wq;
 
@@ -136,7 +141,7 @@ void smbdr_sk_charge(struct sock *sk)
 		tell = !ok && !ssk->short_of_memory;
 		WRITE_ONCE(ssk->short_of_memory, !ok);
 		if (tell)
-			smbdr_sk_tell_short(sk);
+			smbdr_sk_wake_readers(sk);
 		return;
 	}
 	WRITE_ONCE(ssk->short_of_memory, false);

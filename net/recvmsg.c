@@ -125,7 +125,7 @@ int smbdr_recvmsg(struct socket *sock, struct msghdr *msg, size_t len, int flags
 		return -EAGAIN;	/* nothing is ever in it */
 	lock_sock(sk);
 	timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
-	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
+	target = flags & MSG_WAITALL ? len : min_t(size_t, smbdr_rcvlowat(sk), len);
 	smbdr_sk_sync_buffers(sk);
 
 	while (copied < len) {

@@ -128,6 +128,8 @@ static int smbdr_tx_wait(struct sock *sk, long *timeo)
 			break;
 		*timeo = smbdr_sk_sleep(sk, &wait, *timeo);
 	}
+	/* Nothing may be queued now, for the first time since memory was short. */
+	smbdr_sk_sync_buffers(sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return err;
 }

@@ -102,6 +102,7 @@ int smbdr_sk_init(struct sock *sk);
 void smbdr_sk_destroy(struct sock *sk);
 long smbdr_sk_sleep(struct sock *sk, struct wait_queue_entry *wait, long timeo);
 bool smbdr_sk_ended(const struct smbdr_sock *ssk);
+u32 smbdr_rcvlowat(const struct sock *sk);
 
 /* memory.c */
 extern atomic_long_t smbdr_memory_allocated;
@@ -110,6 +111,7 @@ extern long smbdr_mem_limits[3];
 extern int smbdr_mem_least;
 int smbdr_memory_init(void);
 void smbdr_memory_exit(void);
+void smbdr_sk_wake_readers(struct sock *sk);
 void smbdr_sk_charge(struct sock *sk);
 void smbdr_sk_charge_now(struct sock *sk);
 u32 smbdr_sk_sndbuf(const struct sock *sk);

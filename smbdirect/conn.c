@@ -347,6 +347,8 @@ void smbdr_conn_arm_timer(struct smbdr_conn *conn)
 			due = smbdr_conn_settled(conn);
 		if (conn->shutting_down && time_before(conn->deadline, due))
 			due = conn->deadline;
+		if (!smbdr_rw_idle(conn) && time_before(smbdr_rw_due(conn), due))
+			due = smbdr_rw_due(conn);
 		if (conn->rx_throttled && time_before(smbdr_conn_sign_due(conn), due))
 			due = smbdr_conn_sign_due(conn);
 		if (conn->rx_starved && time_before(conn->rx_retry, due))
@@ -409,7 +411,8 @@ static void smbdr_conn_timer(struct work_struct *work)
 		}
 		break;
 	case SMBDR_ESTABLISHED:
-		if (conn->shutting_down && time_after_eq(jiffies, conn->deadline)) {
+		if ((conn->shutting_down && time_after_eq(jiffies, conn->deadline)) ||
+		    (!smbdr_rw_idle(conn) && time_after_eq(jiffies, smbdr_rw_due(conn)))) {
 			smbdr_stat_inc(conn->ns, SMBDR_STAT_TIMEOUTS);
 			smbdr_conn_abort_locked(conn, -ETIMEDOUT);
 			break;
@@ -490,8 +493,9 @@ static void smbdr_conn_teardown(struct work_struct *work)
 	smbdr_mr_kill(conn);
 	/* Some drivers drain too early: memory goes when the queues are gone. */
 	smbdr_qp_destroy(conn, id);
-	smbdr_rw_release(conn);
+	/* Regions go before the memory that they stand for. */
 	smbdr_mr_release(conn);
+	smbdr_rw_release(conn);
 	smbdr_send_release(conn);
 	smbdr_recv_release(conn);
 	smbdr_negotiate_release(conn);
@@ -672,7 +676,7 @@ void smbdr_conn_info(struct smbdr_conn *conn, struct smbdirect_info *info)
 /**
  * smbdr_conn_set_sndbuf - when the owner wants to hear of free space
  * @conn: the connection
- * @bytes: the limit; write_space is called when half of it is free
+ * @bytes: the limit; write_space is called when half of it is free. 1 stays until nothing waits
  *
  * Context: process or softirq.
  */
@@ -681,7 +685,12 @@ void smbdr_conn_set_sndbuf(struct smbdr_conn *conn, u32 bytes)
 	if (READ_ONCE(conn->sndbuf) == bytes)
 		return;
 	spin_lock_bh(&conn->lock);
-	WRITE_ONCE(conn->sndbuf, bytes);
+	/*
+	 * Who was told to wait until nothing is queued, for want of memory, does so: the call
+	 * that he was promised has to come, however much memory there is by now.
+	 */
+	if (conn->sndbuf != 1 || !conn->tx_bytes)
+		WRITE_ONCE(conn->sndbuf, bytes);
 	/* What was little may be much now. */
 	smbdr_send_cq_update(conn);
 	spin_unlock_bh(&conn->lock);

@@ -220,7 +220,6 @@ void smbdr_listener_set_backlog(struct smbdr_listener *l, int backlog);
 struct smbdr_conn *smbdr_listener_accept(struct smbdr_listener *l);
 bool smbdr_listener_pending(const struct smbdr_listener *l);
 int smbdr_listener_error(const struct smbdr_listener *l);
-bool smbdr_listener_addr(struct smbdr_listener *l, struct sockaddr_storage *addr);
 /* [cm] Stop listening, abort who was not accepted; no upcall after return. Frees @l. */
 void smbdr_listener_close(struct smbdr_listener *l);
 

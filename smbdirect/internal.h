@@ -257,6 +257,7 @@ struct smbdr_ns {
  * @rw_nr_regions: their number, idle or not
  * @rw_wrs: work requests of transfers in the send queue
  * @rw_reads: reads among them
+ * @rw_moved: when one got on last, jiffies
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls, never NULL
  * @owner: their argument
@@ -365,6 +366,7 @@ struct smbdr_conn {
 	u32 rw_nr_regions;
 	u32 rw_wrs;
 	u32 rw_reads;
+	unsigned long rw_moved;
 
 	rwlock_t owner_lock;
 	const struct smbdr_conn_ops *ops;
@@ -493,6 +495,7 @@ void smbdr_sq_retire(struct smbdr_conn *conn, u64 seq);
 /* rw.c */
 void smbdr_rw_pump(struct smbdr_conn *conn);
 bool smbdr_rw_idle(const struct smbdr_conn *conn);
+unsigned long smbdr_rw_due(const struct smbdr_conn *conn);
 void smbdr_rw_release(struct smbdr_conn *conn);
 
 #endif /* SMBDR_INTERNAL_H */

@@ -10,18 +10,17 @@
  *
  * A child is on one of two lists of its listener, pending until negotiated and
  * ready after. The list owns the creator's reference on the child; the child
- * holds one on the listener while it is on a list. Both count against the
+ * holds one on the listener until it is torn down. Both count against the
  * backlog: whoever never negotiates is thrown out by its timer after seconds, a
  * ready one that dies without having sent anything leaves by itself, and one
  * with data stays, as it would with TCP.
  *
  * Locking: listener->lock protects lists, count and id; conn->lock may be taken
  * inside it.
- * An id that is bound to a device and loses it is destroyed by the
- * manager when the handler returns non-zero; whoever takes listener->cm_id
- * under the lock decides who destroys, handler or close. While an id is being
- * set up it is not there to be taken; a device that is lost then is noted, and
- * whoever sets the id up destroys it.
+ * Whoever takes listener->cm_id under the lock destroys the id, which waits for its
+ * handler: close, or the work, which the handler queues when the id's device is removed.
+ * While an id is being set up it is not there to be taken; a device that is lost then is
+ * noted, and whoever sets the id up destroys it.
  */
 #include <linux/slab.h>
 #include <net/net_namespace.h>
@@ -38,7 +37,7 @@
 
 /**
  * struct smbdr_listener - who waits for connections
- * @kref: one for the owner, one for each child on a list
+ * @kref: one for the owner, one for each child that is not torn down
  * @ns: its namespace
  * @params: inherited by children
  * @lock: protects all below
@@ -54,7 +53,8 @@
  * @owner_lock: held for reading during an upcall
  * @ops: upcalls
  * @owner: their argument
- * @work: makes a new id after the address moved to another device
+ * @work: makes a new id after the address moved to another device, or lets go of the one whose
+ *	device was removed
  */
 struct smbdr_listener {
 	struct kref kref;
@@ -185,43 +185,49 @@ static int smbdr_listener_request(struct smbdr_listener *l, struct rdma_cm_id *i
 	return 0;
 }
 
-/* After a move, when the listener has its id. Context: l->lock held. */
-static void smbdr_listener_follow(struct smbdr_listener *l)
+/* Another id, or none. Context: l->lock held. */
+static void smbdr_listener_queue(struct smbdr_listener *l)
 {
-	if (l->closed || !l->moved)
-		return;
-	l->moved = false;
 	kref_get(&l->kref);
 	/* The caller has a reference too, so this is not the last one. */
 	if (!queue_work(smbdr_wq, &l->work))
 		smbdr_listener_put(l);
 }
 
+/* After a move, when the listener has its id. Context: l->lock held. */
+static void smbdr_listener_follow(struct smbdr_listener *l)
+{
+	if (l->closed || !l->moved)
+		return;
+	l->moved = false;
+	smbdr_listener_queue(l);
+}
+
 static int smbdr_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *event)
 {
 	struct smbdr_listener *l = id->context;
-	int ret = 0;
+	bool died;
 
 	switch (event->event) {
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
 		return smbdr_listener_request(l, id, event);
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:
 		spin_lock_bh(&l->lock);
-		if (l->cm_id == id) {
-			/* From here on the manager destroys the id. */
-			l->cm_id = NULL;
+		died = l->cm_id == id;
+		if (died) {
 			l->err = -ENETDOWN;
-			kref_get(&l->kref);
-			ret = -ENETDOWN;
+			/*
+			 * The device waits for its ids. Who destroys this one, the work or
+			 * smbdr_listener_close(), waits for this handler.
+			 */
+			smbdr_listener_queue(l);
 		} else {
 			l->lost = true;
 		}
 		spin_unlock_bh(&l->lock);
-		if (ret) {
+		if (died)
 			smbdr_listener_upcall(l, true);
-			smbdr_listener_put(l);
-		}
-		return ret;
+		return 0;
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 		spin_lock_bh(&l->lock);
 		l->moved = true;
@@ -256,7 +262,10 @@ static int smbdr_listener_new_id(struct smbdr_listener *l, const struct sockaddr
 	return ret;
 }
 
-/* The address moved to another device (bonding does that): listen there. */
+/*
+ * The address moved to another device (bonding does that): listen there. Or the device was removed:
+ * let go of it.
+ */
 static void smbdr_listener_relisten(struct work_struct *work)
 {
 	struct smbdr_listener *l = container_of(work, struct smbdr_listener, work);
@@ -264,8 +273,10 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	struct sockaddr_storage addr;
 	struct rdma_cm_id *id, *old;
 	int ret, err = 0;
+	bool died;
 
 	spin_lock_bh(&l->lock);
+	died = l->err;
 	old = l->cm_id;
 	l->cm_id = NULL;
 	if (old)
@@ -276,6 +287,8 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	/* The old id may have been all that kept the namespace. */
 	get_net(net);
 	rdma_destroy_id(old);
+	if (died)
+		goto put;
 	spin_lock_bh(&l->lock);
 	l->lost = false;
 	l->moved = false;
@@ -294,9 +307,10 @@ static void smbdr_listener_relisten(struct work_struct *work)
 	spin_unlock_bh(&l->lock);
 	if (!ret && id)
 		rdma_destroy_id(id);
-	put_net(net);
 	if (err)
 		smbdr_listener_upcall(l, true);
+put:
+	put_net(net);
 out:
 	smbdr_listener_put(l);
 }
@@ -555,26 +569,6 @@ bool smbdr_listener_pending(const struct smbdr_listener *l)
 int smbdr_listener_error(const struct smbdr_listener *l)
 {
 	return READ_ONCE(l->err);
-}
-
-/**
- * smbdr_listener_addr - the address it listens on
- * @l: the listener
- * @addr: filled in
- *
- * Return: false if it has died.
- */
-bool smbdr_listener_addr(struct smbdr_listener *l, struct sockaddr_storage *addr)
-{
-	bool ok = false;
-
-	spin_lock_bh(&l->lock);
-	if (l->cm_id) {
-		*addr = l->cm_id->route.addr.src_addr;
-		ok = true;
-	}
-	spin_unlock_bh(&l->lock);
-	return ok;
 }
 
 /**

@@ -43,6 +43,8 @@
 
 /* Work requests that share a completion. */
 #define SMBDR_RW_CHAIN	8
+/* Silence that is no end, however short keepalives are: a chain may have the largest transfer. */
+#define SMBDR_RW_STILL_MS	5000U
 
 /**
  * struct smbdr_rw_range - a piece of the peer's memory
@@ -236,6 +238,7 @@ static void smbdr_wc_rw_inv(struct ib_cq *cq, struct ib_wc *wc)
 		return;
 	}
 	spin_lock_bh(&conn->lock);
+	conn->rw_moved = jiffies;
 	smbdr_sq_retire(conn, slot->seq);
 	smbdr_rw_go_on(conn, slot);
 }
@@ -252,6 +255,7 @@ static void smbdr_wc_rw(struct ib_cq *cq, struct ib_wc *wc)
 		return;
 	}
 	spin_lock_bh(&conn->lock);
+	conn->rw_moved = jiffies;
 	smbdr_sq_retire(conn, slot->seq);
 	/* The request of an iWARP read has done that itself. */
 	inv = smbdr_rw_is_sink(conn, slot->rw->dir) ? NULL : smbdr_rw_invalidations(slot);
@@ -485,6 +489,9 @@ static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	/* If a part of the chain was posted, the teardown waits for that. */
 	smbdr_send_cq_update(conn);
 	first = conn->rw_area->first;
+	/* A peer that goes on talking, but not with this. */
+	if (smbdr_fault(rw_lost))
+		return 1;
 	if (smbdr_fault(post_rw) ?: smbdr_fault_half(post_rw_half, conn->qp, first) ?:
 	    ib_post_send(conn->qp, first, NULL))
 		smbdr_qp_flushed(conn);
@@ -736,6 +743,8 @@ int smbdr_rw_submit(struct smbdr_conn *conn, const struct smbdr_kern_rdma *req)
 	spin_lock_bh(&conn->lock);
 	ret = smbdr_conn_may_rdma(conn);
 	if (!ret) {
+		if (smbdr_rw_idle(conn))
+			conn->rw_moved = jiffies;
 		list_add_tail(&rw->list, &conn->rw_queue);
 		smbdr_rw_pump(conn);
 	} else {
@@ -760,6 +769,25 @@ unlock:
 bool smbdr_rw_idle(const struct smbdr_conn *conn)
 {
 	return list_empty(&conn->rw_queue) && list_empty(&conn->rw_posted);
+}
+
+/**
+ * smbdr_rw_due - when transfers have not got on for too long
+ * @conn: the connection, with transfers
+ *
+ * A peer may answer all that the protocol asks, and its device nothing. Its silence would end the
+ * connection, [MS-SMBD] 3.1.6.2, after as long as this. The timer runs at least once in an idle
+ * interval, so it need not be armed for it.
+ *
+ * Context: conn->lock held.
+ *
+ * Return: jiffies.
+ */
+unsigned long smbdr_rw_due(const struct smbdr_conn *conn)
+{
+	u32 ms = conn->params.keepalive_interval + conn->params.keepalive_timeout;
+
+	return conn->rw_moved + msecs_to_jiffies(max(ms, SMBDR_RW_STILL_MS));
 }
 
 /**

@@ -95,22 +95,6 @@ u32 smbdr_wire_put_data(void *buf, const struct smbdr_data_hdr *in)
 }
 
 /**
- * smbdr_wire_put_desc - write a Buffer Descriptor V1, [MS-SMBD] 2.2.3.1
- * @buf: SMBDR_DESC_SIZE bytes, any alignment
- * @in: what to write
- *
- * Context: any.
- */
-void smbdr_wire_put_desc(void *buf, const struct smbdr_desc *in)
-{
-	u8 *p = buf;
-
-	put_unaligned_le64(in->offset, p);
-	put_unaligned_le32(in->token, p + 8);
-	put_unaligned_le32(in->length, p + 12);
-}
-
-/**
  * smbdr_wire_get_negotiate_req - read a Negotiate Request
  * @buf: what arrived, any alignment
  * @len: how much of it, bytes
@@ -213,20 +197,4 @@ int smbdr_wire_get_data(const void *buf, u32 len, struct smbdr_data_hdr *out)
 
 	*out = hdr;
 	return 0;
-}
-
-/**
- * smbdr_wire_get_desc - read a Buffer Descriptor V1, [MS-SMBD] 2.2.3.1
- * @buf: SMBDR_DESC_SIZE bytes, any alignment
- * @out: filled. Nothing is checked; any bytes are a descriptor.
- *
- * Context: any.
- */
-void smbdr_wire_get_desc(const void *buf, struct smbdr_desc *out)
-{
-	const u8 *p = buf;
-
-	out->offset = get_unaligned_le64(p);
-	out->token = get_unaligned_le32(p + 8);
-	out->length = get_unaligned_le32(p + 12);
 }

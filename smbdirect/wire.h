@@ -12,7 +12,6 @@
 #define SMBDR_NEGOTIATE_RESP_SIZE	32
 #define SMBDR_DATA_HDR_SIZE		20	/* a message without payload */
 #define SMBDR_DATA_OFFSET		24	/* where we put the payload */
-#define SMBDR_DESC_SIZE			16
 
 /* [MS-SMBD] 2.2.3: please answer promptly with any message. */
 #define SMBDR_FLAG_RESPONSE_REQUESTED	0x0001
@@ -90,18 +89,6 @@ struct smbdr_data_hdr {
 	u32 data_length;
 };
 
-/**
- * struct smbdr_desc - Buffer Descriptor V1, [MS-SMBD] 2.2.3.1
- * @offset: remote address of the first byte
- * @token: steering tag (rkey)
- * @length: bytes
- */
-struct smbdr_desc {
-	u64 offset;
-	u32 token;
-	u32 length;
-};
-
 /*
  * The put functions write exactly the size above, reserved fields and padding
  * zero. The get functions need no alignment of @buf; they return -EBADMSG for
@@ -113,12 +100,10 @@ void smbdr_wire_put_negotiate_req(void *buf, const struct smbdr_negotiate_req *i
 void smbdr_wire_put_negotiate_resp(void *buf, const struct smbdr_negotiate_resp *in);
 /* Writes 20 bytes, or 24 with the padding if there is payload; returns the number. */
 u32 smbdr_wire_put_data(void *buf, const struct smbdr_data_hdr *in);
-void smbdr_wire_put_desc(void *buf, const struct smbdr_desc *in);
 
 int smbdr_wire_get_negotiate_req(const void *buf, u32 len, struct smbdr_negotiate_req *out);
 int smbdr_wire_get_negotiate_resp(const void *buf, u32 len, struct smbdr_negotiate_resp *out);
 /* Checks length, credits, alignment and bounds of the header, [MS-SMBD] 3.1.5.8. */
 int smbdr_wire_get_data(const void *buf, u32 len, struct smbdr_data_hdr *out);
-void smbdr_wire_get_desc(const void *buf, struct smbdr_desc *out);
 
 #endif /* SMBDR_WIRE_H */

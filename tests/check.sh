@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every test: style, the pure layer in userspace, compilation for the oldest kernel, then the test
-# groups in kernels of the bed. The last line is the total; the exit status is 0 when nothing failed.
-# BED=qemu: the second bed, of which FLAVOURS ("kcsan kasan") says which kernels.
+# Every test: style, the pure layer in userspace, compilation for the oldest kernel and in a kernel
+# tree, then the test groups and SMB mounts in kernels of the bed. The last line is the total; the
+# exit status is 0 when nothing failed.
+# BED=qemu: the second bed, of which FLAVOURS ("kcsan kasan") says which kernels. STEPS: an expression
+# that the names of the steps to be run match, as "lockdep: .*peer".
 set -uo pipefail
 
 # Which groups run in which kernel, the longest boots first, so that none is left alone at the end. A
@@ -33,7 +35,7 @@ fuzz storm
 close limits noise
 smoke kunit api netns reload trace example ksmbd'
 qemu_kasan='shortage'
-# For one boot; of User Mode Linux the slowest takes two thirds of it on two cores, beside another.
+# For one boot; of User Mode Linux the slowest takes two thirds of it on two cores, beside two others.
 export TIMEOUT=${TIMEOUT:-$([ "${BED:-uml}" = uml ] && echo 1200 || echo 7200)}
 oldest=6.12
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The promise that the sources work inside of a kernel tree: link a copy of one, put us into
-# net/smbdirect without include/compat, and compile it, as a module and built in.
+# net/smbdirect without include/compat, and compile it, as a module and built in, for 64 bit and
+# for 32 with fault points.
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 series=${KERNEL_SERIES:-7.3}

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Runs steps and adds up what they say; sourced by check.sh and soak.sh.
 #
-#	beside NAME COMMAND...	run it, beside up to BOOTS - 1 others; each line says which step it is of
+#	beside NAME COMMAND...	run it if NAME matches STEPS, an expression, beside up to BOOTS - 1
+#				others; each line says which step it is of
 #	steps_end		wait for all, tell what was run, print the total; its status is that
 #
 # A command whose last line is "N passed, N failed[, N skipped]" counts as that, any other as one
@@ -39,6 +40,7 @@ one() {
 	echo "$p $f $s $((SECONDS - start))" >"$work/total.$n"
 }
 beside() {
+	[[ $1 =~ ${STEPS:-.} ]] || return 0
 	steps=$((steps + 1))
 	while [ "$(jobs -rp | wc -l)" -ge "$boots" ]; do wait -n; done
 	# A process group of its own, to stop all of it.

@@ -16,7 +16,7 @@ a goal. Memory is taken in boots of its own, once.
 
 Environment: ROUNDS (5), SECONDS_EACH (1, for one measurement), BEDS, CONTENDERS, WORKLOADS (comma
 separated, see below), CONNS (1000, for memory), CPUS (2, of the guest), OUT (bench-results).
-Written to OUT: bench.txt, bench.json (every single value) and bench-*.svg; compare.txt, compare.json.
+Written to OUT: bench.txt, bench.json (every single value) and bench-*.svg; compare.txt, compare.json; count.txt.
 Documentation/networking/smbdirect-performance.rst tells what the numbers mean.
 """
 import bisect

@@ -114,6 +114,7 @@ static bool fault_errno_ok(const struct fault_run *r, int err)
 		fallthrough;
 	case -ENOMEM:
 	case -EFAULT:
+	case -ETIMEDOUT:
 		return r->seen.fired > 1 || (r->seen.fired && r->seen.err == err);
 	case -ECONNREFUSED:
 	case -ECONNRESET:
@@ -640,6 +641,12 @@ static void fault_shutdown_after(struct fault_run *r)
 #define FAULT_FEW	{ .send_credits = 2, .recv_credits = 2 }
 #define FAULT_ONE	{ .send_credits = 1, .recv_credits = 1, .max_send = 1364, .max_recv = 1364 }
 #define FAULT_PLENTY	{ .send_credits = 16, .recv_credits = 16 }
+/* Both go on talking while a transfer stands still. */
+#define FAULT_TALK	{ .send_credits = 16, .recv_credits = 16, .ka_interval = 1000,	\
+			  .ka_timeout = 4000 }
+/* The same, for as much as takes an emulated machine seconds. */
+#define FAULT_TALK_LARGE { .send_credits = 16, .recv_credits = 16, .ka_interval = 1000,	\
+			  .ka_timeout = 7000 }
 
 static const struct fault_op fault_ops[] = {
 	{ .name = "listen", .prepare = fault_listen_prepare, .armed = fault_listen,
@@ -671,16 +678,16 @@ static const struct fault_op fault_ops[] = {
 	{ .name = "deregister", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
 	  .prepare = fault_registered_prepare, .armed = fault_deregister,
 	  .after = fault_rdma_after },
-	{ .name = "RDMA write", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_PLENTY,
+	{ .name = "RDMA write", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK,
 	  .prepare = fault_registered_prepare, .armed = fault_transfer,
 	  .after = fault_rdma_after },
-	{ .name = "RDMA read", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
+	{ .name = "RDMA read", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_TALK,
 	  .prepare = fault_registered_prepare, .armed = fault_transfer,
 	  .after = fault_rdma_after },
-	{ .name = "RDMA write, regions", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_PLENTY,
+	{ .name = "RDMA write, regions", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK_LARGE,
 	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
 	  .after = fault_rdma_after },
-	{ .name = "RDMA read, regions", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
+	{ .name = "RDMA read, regions", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_TALK_LARGE,
 	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
 	  .after = fault_rdma_after },
 	{ .name = "shutdown", .len = 3000, .opts = FAULT_PLENTY, .prepare = fault_pair_prepare,

@@ -89,6 +89,9 @@ int st_listening_dial(const struct sockaddr_storage *to, u16 port, u32 len)
 		ret = st_send_frame(sock, len, len);
 	if (!ret && len)
 		ret = st_listening_wait_frame(before);
+	/* It can be tried again. */
+	if (ret)
+		st_release(&st_listening_c[i]);
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/delay.h>
 #include <linux/in6.h>
 #include <linux/poll.h>
+#include <linux/sizes.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <net/sock.h>
@@ -298,6 +299,61 @@ static void option_queues(struct kunit *test)
 	st_pair_close(&p);
 }
 
+struct option_waiter {
+	wait_queue_entry_t entry;
+	atomic_t woken;
+};
+
+static int option_wake(wait_queue_entry_t *entry, unsigned int mode, int sync, void *key)
+{
+	atomic_inc(&container_of(entry, struct option_waiter, entry)->woken);
+	return 0;
+}
+
+/* Less than that is nothing to read; what is enough changes under who waits. */
+static void option_rcvlowat(struct kunit *test)
+{
+	struct option_waiter *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	u8 *buf = kunit_kzalloc(test, ST_HDR + 1000, GFP_KERNEL);
+	struct st_pair p;
+	const u32 most = st_scaled(5000, 100);
+	u32 n, i;
+
+	KUNIT_ASSERT_TRUE(test, w && buf);
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, st_setopt(p.s, SOL_SOCKET, SO_RCVLOWAT, 3000), 0);
+	KUNIT_EXPECT_EQ(test, st_send_frame(p.c, 1, 1000), 0);
+	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLIN, 300), -ETIME);
+	init_waitqueue_func_entry(&w->entry, option_wake);
+	add_wait_queue(sk_sleep(p.s->sk), &w->entry);
+	KUNIT_EXPECT_EQ(test, st_setopt(p.s, SOL_SOCKET, SO_RCVLOWAT, 1000), 0);
+	KUNIT_EXPECT_GT(test, atomic_read(&w->woken), 0);
+	remove_wait_queue(sk_sleep(p.s->sk), &w->entry);
+	KUNIT_EXPECT_NE(test, st_poll(p.s) & (__force u32)EPOLLIN, 0);
+	KUNIT_EXPECT_EQ(test, st_recv_frame(p.s, 1, 1000, 0, buf), 0);
+
+	/*
+	 * As much as can be asked for, and then room for less, most of it taken by what a
+	 * small frame costs. TCP has other ways out of that.
+	 */
+	if (!st_ours())
+		goto out;
+	KUNIT_EXPECT_EQ(test, st_setopt(p.s, SOL_SOCKET, SO_RCVLOWAT, SZ_1M), 0);
+	sock_set_rcvbuf(p.s->sk, SZ_2K);
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
+	st_put_hdr(buf, 100);
+	for (n = 0; n < most; n++)
+		if (st_send(p.c, buf, ST_HDR + 100, MSG_DONTWAIT) != ST_HDR + 100)
+			break;
+	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLIN, st_cfg.timeout), 0);
+	for (i = 0; i < n; i++)
+		if (st_recv_all(p.s, buf, ST_HDR + 100, 0))
+			break;
+	KUNIT_EXPECT_EQ(test, i, n);
+out:
+	st_pair_close(&p);
+}
+
 static struct kunit_case option_test_cases[] = {
 	KUNIT_CASE_PARAM(option_own, option_own_gen_params),
 	KUNIT_CASE(option_unknown),
@@ -308,6 +364,7 @@ static struct kunit_case option_test_cases[] = {
 	KUNIT_CASE(option_v6only_late),
 	KUNIT_CASE(option_inherited),
 	KUNIT_CASE(option_queues),
+	KUNIT_CASE(option_rcvlowat),
 	{}
 };
 

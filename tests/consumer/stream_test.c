@@ -10,6 +10,7 @@
  */
 #include <linux/bvec.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
 #include <linux/folio_queue.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -855,6 +856,92 @@ static void stream_message_size(struct kunit *test)
 	stream_with(test, &m->server, &m->client);
 }
 
+/* The limits of the protocol's memory; opened by who loads the test, whose files these are. */
+static struct file *stream_mem;
+
+static int stream_mem_get(char *limits, size_t size)
+{
+	loff_t pos = 0;
+	ssize_t n = kernel_read(stream_mem, limits, size - 1, &pos);
+
+	return n > 0 ? 0 : n ?: -EIO;
+}
+
+static int stream_mem_set(const char *limits)
+{
+	loff_t pos = 0;
+	ssize_t n = kernel_write(stream_mem, limits, strlen(limits), &pos);
+
+	return n > 0 ? 0 : n ?: -EIO;
+}
+
+struct stream_blocked {
+	struct socket *sock;
+	u8 frame[ST_HDR + 100];
+};
+
+static int stream_blocked_thread(struct st_thread *t)
+{
+	struct stream_blocked *b = t->arg;
+
+	return st_send_all(b->sock, b->frame, sizeof(b->frame), 0);
+}
+
+/*
+ * For want of memory a writer may have one frame queued, and waits until that is gone. It learns so
+ * also if there is memory before that: the core, which is in no hurry then, was to tell it.
+ */
+static void stream_memory_returns(struct kunit *test)
+{
+	const u32 len = 8000;
+	struct stream_blocked *b;
+	char was[80] = "";
+	struct st_thread *t;
+	struct st_pair p;
+	u32 n = 0, i;
+	u8 *buf;
+	int ret;
+
+	if (!st_ours())
+		kunit_skip(test, "about our memory limits");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(stream_mem));
+	KUNIT_ASSERT_EQ(test, stream_mem_get(was, sizeof(was)), 0);
+	buf = kunit_kzalloc(test, len + ST_HDR, GFP_KERNEL);
+	b = kzalloc(sizeof(*b), GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, b && buf);
+	KUNIT_EXPECT_EQ(test, stream_mem_set("1 1 1"), 0);
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	if (!p.s)
+		goto out;
+	sock_set_rcvbuf(p.s->sk, SZ_32K);
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
+	/* Until one frame waits for a credit: far less than SO_SNDBUF, so it was short. */
+	st_put_hdr(buf, len);
+	do {
+		ret = st_send(p.c, buf, len + ST_HDR, MSG_DONTWAIT);
+		n += ret > 0;
+	} while (n < 1000 && (ret > 0 || !st_wait_poll(p.c, (__force u32)EPOLLOUT, 500)));
+	KUNIT_EXPECT_EQ_MSG(test, ret, -EAGAIN, "after %u frames", n);
+	KUNIT_EXPECT_LT(test, n * len, 3 * SZ_1M);
+	b->sock = p.c;
+	st_put_hdr(b->frame, 100);
+	t = st_run("blocked", stream_blocked_thread, b);
+	msleep(200);
+	KUNIT_EXPECT_EQ(test, stream_mem_set(was), 0);
+	/* The first makes the socket learn of it, the second the core. */
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, st_recv(p.c, buf, 1, MSG_DONTWAIT), -EAGAIN);
+	for (i = 0, ret = 0; !ret && i < n; i++)
+		ret = st_recv_all(p.s, buf, len + ST_HDR, 0);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+	KUNIT_EXPECT_EQ(test, st_join(t, st_cfg.timeout), 0);
+out:
+	stream_mem_set(was);
+	st_pair_close(&p);
+	if (!st_stuck())
+		kfree(b);
+}
+
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE_PARAM(stream_sizes, stream_chunk_gen_params),
 	KUNIT_CASE_PARAM(stream_limits, stream_chunk_gen_params),
@@ -869,14 +956,29 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(stream_slow_reader),
 	KUNIT_CASE(stream_quiet_reader),
 	KUNIT_CASE(stream_lowered_sndbuf),
+	KUNIT_CASE(stream_memory_returns),
 	KUNIT_CASE(stream_tiny),
 	KUNIT_CASE_PARAM(stream_credit, stream_credits_gen_params),
 	KUNIT_CASE_PARAM(stream_message_size, stream_msg_gen_params),
 	{}
 };
 
+static int stream_suite_init(struct kunit_suite *suite)
+{
+	stream_mem = filp_open("/proc/sys/net/smbdirect/mem", O_RDWR, 0);
+	return 0;
+}
+
+static void stream_suite_exit(struct kunit_suite *suite)
+{
+	if (!IS_ERR(stream_mem))
+		filp_close(stream_mem, NULL);
+}
+
 static struct kunit_suite stream_suite = {
 	.name = "smbdr_stream",
+	.suite_init = stream_suite_init,
+	.suite_exit = stream_suite_exit,
 	.init = st_suite_init,
 	.test_cases = stream_cases,
 };

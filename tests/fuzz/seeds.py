@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 
-REQUEST, RESPONSE, DATA, DESC, PRIVATE = range(5)
+REQUEST, RESPONSE, DATA, PRIVATE = range(4)
 
 
 def data(length, remaining=0, granted=1, requested=255, flags=0, offset=None):
@@ -38,7 +38,6 @@ wire = {
     'response-refused': (RESPONSE, '00010001 00000000 00000000 bb0000c0' + '00' * 16),
     'response-windows': (RESPONSE, '00010001 00010000 ff00ff00 00000000 00008000 54050000'
                                    '54050000 00001000'),
-    'desc': (DESC, '12e0cdab 00000000 56bc001a 00001000'),
     'private-linux': (PRIVATE, '00000020 00000001'),
     'private-old': (PRIVATE, '20000000 01000000'),
 }

@@ -41,8 +41,15 @@ used() {
 	awk '{ v[$1] = $2 } END { print v["MemTotal:"] - v["MemFree:"] - v["Buffers:"] - \
 		v["Cached:"] - v["SReclaimable:"] }' /proc/meminfo
 }
-anon() { awk '$1 == "RssAnon:" { print $2 }' "/proc/$1/status"; }
+# 0 if it has gone, which others notice.
+anon() {
+	local kib
+	kib=$(awk '$1 == "RssAnon:" { print $2 }' "/proc/$1/status")
+	echo "${kib:-0}"
+}
 
+settle=100
+! emulated || settle=500
 # hostile BEHAVIOUR COUNT: start one and wait until it has what it wants. Its last words are in
 # /tmp/hostile.BEHAVIOUR, its pid, a file because check runs in a subshell, in one beside it.
 hostile() {
@@ -50,7 +57,7 @@ hostile() {
 	: >"$said"
 	/tmp/peer/smbdr-hostile "$what" "$addr" "$port" "$2" >"$said" 2>&1 &
 	echo $! >"$said.pid"
-	wait_for 100 hostile_settled "$said" $!
+	wait_for "$settle" hostile_settled "$said" $!
 	cat "$said"
 	grep -q '^ready' "$said"
 }
@@ -201,6 +208,7 @@ for type in siw rxe; do
 	half_open
 	costs generous 8 8192
 	costs miser 8 8192
+	costs announced 16 512
 	costs unfinished 16 8192
 	costs wide 16 8192
 	costs slow 4 24576

@@ -96,11 +96,12 @@ wildcard_loses_device() {
 	squat "$stays" 20901
 	check "wildcard, $type: some do not negotiate" grep -q '^ready connected 2' /tmp/squat
 	check "wildcard, $type: all are there" wait_for 10 kernel_qps_are 6
+	check "wildcard, $type: the device comes back" \
+		rdma link add "${type}0" type "$type" netdev "d$type"
+	check "wildcard, $type: one waits on it" wait_for 10 listening dial "$gone" 20901 0
 	check "wildcard, $type: closed in time" listening close
 	check "wildcard, $type: all have ended" wait_for 10 kernel_qps_are 0
 	kill -KILL "$squatters"
-	check "wildcard, $type: the device comes back" \
-		rdma link add "${type}0" type "$type" netdev "d$type"
 	check "wildcard, $type: consumer goes" unload_consumer
 }
 

@@ -21,8 +21,9 @@ if [ ! -e "$failslab" ] || [ ! -e "$pages" ]; then
 fi
 budget=1000000000	# refusals, more than there can be
 seconds=8
-limit=10	# seconds for a job, of which each call gives up after half of that
-! emulated || { seconds=24 limit=30; }
+patience=5	# seconds after which a call gives up; two of a job may, one after the other
+! emulated || { seconds=24 patience=15; }
+limit=$((2 * patience + 2))
 # What vmalloc() says when somebody had no memory, which is what happens here: who did something wrong
 # is told of by more than a trace.
 log_expect 'Call Trace:$'
@@ -128,7 +129,7 @@ for bed in 'siw v4' 'rxe v4'; do
 	# shellcheck disable=SC2034 # for ktap_line
 	KTAP_GROUP="shortage $bed"
 	before=$(rdma_counts) good=0 ended=0 short=
-	check 'consumer loads' load_consumer none "$bed" "timeout=$((limit * 500))" || continue
+	check 'consumer loads' load_consumer none "$bed" "timeout=$((patience * 1000))" || continue
 	while_short 'for who cannot wait' 10 Y "$bed"
 	while_short 'for all' "${rare[$bed]}" N "$bed"
 	check "there was enough to go on with: $good jobs were done" test "$good" -gt 0

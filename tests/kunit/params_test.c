@@ -346,7 +346,8 @@ static void params_depths(struct kunit *test)
 	smbdr_params_depths(&p, &lim, &d);
 	KUNIT_EXPECT_EQ(test, d.initiator_depth, 4);
 	KUNIT_EXPECT_EQ(test, d.responder_resources, 16);
-	lim = (struct smbdr_limits){ .max_qp_rd_atom = 1000, .max_qp_init_rd_atom = 1000 };
+	/* In eight bits this is 0. */
+	lim = (struct smbdr_limits){ .max_qp_rd_atom = 256, .max_qp_init_rd_atom = 256 };
 	smbdr_params_depths(&p, &lim, &d);
 	KUNIT_EXPECT_EQ(test, d.initiator_depth, 8);
 	KUNIT_EXPECT_EQ(test, d.responder_resources, 32);

@@ -53,7 +53,7 @@
 #define COST_LEAST_SMALL	(1u << 20)
 #define COST_LEAST_FIRST	(16u << 10)
 /*
- * Of 255 credits a quarter, until which one is not told of more, and far more messages than it
+ * Of 250 credits a quarter, until which one is not told of more, and far more messages than it
  * takes to be given all.
  */
 #define WIDE		60
@@ -65,6 +65,7 @@ struct conn {
 	struct ibv_mr *smr, *rmr;
 	uint8_t *smem, *rmem;
 	unsigned int credits;		/* we may send that many */
+	uint16_t to_grant;		/* receives that it has not been told of */
 	uint64_t frames, cost;		/* what the server has taken */
 	uint64_t answers;		/* messages with data that came back */
 	double moved;			/* when credits came last */
@@ -301,6 +302,16 @@ static void dial_all(unsigned int slots)
 		check(dial(&conns[i], slots), "connection %u refused: %s", i, strerror(errno));
 }
 
+/* All at once: the server does not wait for one until the others are through. */
+static void open_all(void)
+{
+	unsigned int i;
+
+	dial_all(SLOTS);
+	for (i = 0; i < count; i++)
+		negotiate(&conns[i]);
+}
+
 static void say_ready(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void say_ready(const char *fmt, ...)
 {
@@ -384,9 +395,7 @@ static void flood(uint32_t len, uint16_t grant)
 	unsigned int i;
 	bool moving;
 
-	dial_all(SLOTS);
-	for (i = 0; i < count; i++)
-		negotiate(&conns[i]);
+	open_all();
 	do {
 		moving = false;
 		for (i = 0; i < count; i++) {
@@ -426,38 +435,59 @@ static void miser(void)
 	flood(MAX_MSG - 24, 0);
 }
 
-/* Messages without data, until it has every credit: the server has a receive for each. */
+/*
+ * Messages without data, until it has every credit: the server has a receive for each. On all at
+ * once, as a server asks a silent one whether it is alive.
+ */
 static void wide(void)
 {
-	double end = now() + 4 * WAIT;
+	double end = now() + WAIT;
 	unsigned int i;
+	bool busy;
 
-	dial_all(SLOTS);
+	open_all();
 	for (i = 0; i < count; i++)
-		negotiate(&conns[i]);
-	for (i = 0; i < count; i++) {
-		struct conn *c = &conns[i];
-		uint16_t grant = SLOTS / 2;
-
-		while (c->frames < WIDE_MESSAGES || c->credits < WIDE) {
+		conns[i].to_grant = SLOTS / 2;
+	do {
+		busy = false;
+		for (i = 0; i < count; i++) {
+			struct conn *c = &conns[i];
 			int slot;
 
+			if (c->frames == WIDE_MESSAGES && c->credits >= WIDE)
+				continue;
+			busy = true;
 			while ((slot = take(c)) >= 0) {
 				post_slot(c, slot);
-				grant++;
+				c->to_grant++;
 			}
 			check(!c->over && now() < end, "connection %u has %u credits", i,
 			      c->credits);
 			while (c->frames < WIDE_MESSAGES &&
-			       (c->credits > 1 || (c->credits && grant))) {
+			       (c->credits > 1 || (c->credits && c->to_grant))) {
 				c->credits--;
 				c->frames++;
-				send_data(c, grant, 0, 0);
-				grant = 0;
+				send_data(c, c->to_grant, 0, 0);
+				c->to_grant = 0;
+				end = now() + WAIT;
 			}
 		}
-	}
+	} while (busy);
 	say_ready("frames 0 cost 0");
+	hold_connected();
+}
+
+/* The first byte of a frame of 1 MiB. */
+static void announced(void)
+{
+	unsigned int i;
+
+	open_all();
+	for (i = 0; i < count; i++) {
+		conns[i].credits--;
+		send_data(&conns[i], 1, 1, (1u << 20) - 1);
+	}
+	say_ready("frames 0 cost 1");
 	hold_connected();
 }
 
@@ -465,15 +495,12 @@ static void wide(void)
 static void unfinished(void)
 {
 	const uint32_t total = 1u << 20;
-	double end = now() + 4 * WAIT;
 	unsigned int i;
 
-	dial_all(SLOTS);
-	/* All at once: the server does not wait for one until the others are through. */
-	for (i = 0; i < count; i++)
-		negotiate(&conns[i]);
+	open_all();
 	for (i = 0; i < count; i++) {
 		struct conn *c = &conns[i];
+		double end = now() + WAIT;
 		uint32_t left = total;
 
 		while (left > 1) {
@@ -499,9 +526,7 @@ static void generous(void)
 {
 	unsigned int i, round, rounds = 300;
 
-	dial_all(SLOTS);
-	for (i = 0; i < count; i++)
-		negotiate(&conns[i]);
+	open_all();
 	for (round = 0; round < rounds; round++) {
 		for (i = 0; i < count; i++) {
 			struct conn *c = &conns[i];
@@ -531,20 +556,19 @@ static void generous(void)
  */
 static void slow(uint32_t len, uint64_t least)
 {
-	double start, grown;
+	double start, grown, end = 0;
 	uint64_t most = 0;
 	bool ready = false;
 	unsigned int i;
 
-	dial_all(SLOTS);
+	open_all();
 	for (i = 0; i < count; i++) {
-		negotiate(&conns[i]);
 		send_data(&conns[i], 1, 0, 0);
 		conns[i].credits--;
 	}
 	start = now();
 	grown = start;
-	while (!told_to_go && now() - start < LIFE) {
+	while (!told_to_go && (!ready || now() < end)) {
 		for (i = 0; i < count; i++) {
 			struct conn *c = &conns[i];
 			uint64_t answered = c->answers;
@@ -581,6 +605,7 @@ static void slow(uint32_t len, uint64_t least)
 			say_ready("frames %llu cost %llu", (unsigned long long)conns[0].frames,
 				  (unsigned long long)most);
 			ready = true;
+			end = now() + LIFE;
 		}
 		/* At first it is to come to an end, then it is not to be traffic worth a measurement. */
 		if (ready)
@@ -692,6 +717,7 @@ static const struct behaviour {
 	{ "squat", "connects and never negotiates", squat },
 	{ "deaf", "negotiates and cannot take the response", deaf },
 	{ "miser", "grants nothing", miser },
+	{ "announced", "sends the first byte of a frame", announced },
 	{ "unfinished", "sends a frame but for the last byte", unfinished },
 	{ "generous", "grants 65535 credits each time", generous },
 	{ "slow", "sends full messages, reads few", slow_large },

@@ -421,6 +421,41 @@ static void starved_mid_sequence(void)
 }
 
 /*
+ * The same, but in the silence it has come to want an answer, and then it is asked itself, with
+ * one credit: not for an empty message, which would come between the fragments.
+ */
+static void starved_mid_sequence_asked(void)
+{
+	uint32_t len = 65536, got = 0;
+	uint8_t *buf = malloc(len);
+	const struct msg *m;
+	bool asked = false;
+
+	peer_check(buf, "out of memory");
+	client_open(len, "interval=1000 timeout=10000");
+	peer_welcome(&welcome);
+	while (got < len) {
+		if (peer.came == peer.given && !asked) {
+			peer_check(peer.remaining, "the frame is through");
+			peer_check(peer_silent(1500), "it sends without a credit");
+			peer_send_empty(1, 1);
+			asked = true;
+		} else if (peer.came == peer.given) {
+			peer_send_empty(peer.to_grant, 0);
+		}
+		m = peer_recv(WAIT);
+		peer_check(m, "disconnected after %u bytes", got);
+		memcpy(buf + got, m->raw + m->offset, m->datalen);
+		got += m->datalen;
+		peer_done();
+	}
+	peer_send_frame(buf, len, 0);
+	client_finish();
+	client_end("done", 0);
+	free(buf);
+}
+
+/*
  * It sends a frame again and again, asks whether the client is alive, and grants nothing. The
  * client's writer is stuck behind ten frames; its reader gets what comes, before and after the
  * writer's time is over. When the client closes, a second is left. The client's first message
@@ -555,6 +590,8 @@ const struct scenario client_data_scenarios[] = {
 	{ "client_starved", CLIENT, "one credit only", starved },
 	{ "client_starved_mid_sequence", CLIENT, "no credit beyond the first ten",
 	  starved_mid_sequence },
+	{ "client_starved_mid_sequence_asked", CLIENT, "has one more, and is asked",
+	  starved_mid_sequence_asked },
 	{ "client_talks_and_starves", CLIENT, "data and keepalives, but no credits",
 	  talks_and_starves },
 	{ "client_starved_closes", CLIENT, "the same, but nothing else ends it",

@@ -485,6 +485,26 @@ static void unaccepted_silent_frame(void)
 	free(buf);
 }
 
+/* Accepted when it has been asked once already: that goes on, and ends it when it is silent. */
+static void accepted_silent(void)
+{
+	double start;
+	int err;
+
+	peer_open(&normal);
+	peer_send_empty(10, 0);
+	peer_expect_empty(WAIT, 1);
+	start = peer_now();
+	peer_send_empty(peer.to_grant, 0);
+	err = late_accept();
+	peer_check(!err, "accept: %s", strerror(err));
+	peer_expect_empty(WAIT, 1);
+	peer_check(!peer_recv(GONE), "another message instead of the end");
+	peer_expect_disconnect();
+	peer_lasted(peer_now() - start, 3.9);
+	peer_disconnect();
+}
+
 #define NEG	"SmbdDataTransfer_NegativeParameter_"
 #define BVT	"BVT_SmbdDataTransfer_Basic_"
 
@@ -527,5 +547,6 @@ const struct scenario data_scenarios[] = {
 	{ "data_vanish", ECHO, "gone in the middle of a frame", vanish },
 	{ "unaccepted_silent", LATE, "says nothing more before it is accepted", unaccepted_silent },
 	{ "unaccepted_silent_frame", LATE, "the same after a frame", unaccepted_silent_frame },
+	{ "accepted_silent", LATE, "says nothing more when it is accepted late", accepted_silent },
 	{}
 };

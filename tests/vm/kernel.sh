@@ -8,7 +8,7 @@
 #
 # SERIES is 7.3 or 6.12 (default: $KERNEL_SERIES, else that of KERNEL_SRC, else 7.3). FLAVOUR is
 # release, kasan, lockdep, leak, coverage or headers (configured and prepared only, to compile modules
-# against); BED=qemu builds x86 kernels for qemu instead, release, kasan or kcsan.
+# against); BED=qemu builds x86 kernels for qemu instead, kasan or kcsan.
 # KERNEL_SRC names a kernel tree or tarball to use instead of the distribution's source of that
 # series; other series still come from the distribution.
 #

@@ -6,7 +6,7 @@
 #   run.sh FLAVOUR GROUP...
 #
 # FLAVOUR: release, kasan, lockdep, leak or coverage. What coverage counts ends in OUT/gcov. With
-# BED=qemu: release, kasan or kcsan.
+# BED=qemu: kasan or kcsan.
 #
 # Environment: SERIES (kernel.sh's default), CPUS (2; leak has one), MEM (2G release, 3G debug),
 # TIMEOUT (600 seconds for the whole run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less

@@ -21,7 +21,7 @@
 #endif
 
 /*
- * Options of level SOL_SMBDIRECT. Each is an int. All can be read at any
+ * Options of level SOL_SMBDIRECT. Each but SMBDIRECT_INFO is an int. All can be read at any
  * time; all but SMBDIRECT_INFO can be set until connect() or listen(), later
  * that is EISCONN. A value out of range is EINVAL and changes nothing. After
  * listen() the children inherit the values.
