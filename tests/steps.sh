@@ -4,7 +4,8 @@
 #
 #	beside NAME COMMAND...	run it if NAME matches STEPS, an expression, beside up to BOOTS - 1
 #				others; each line says which step it is of
-#	steps_end		wait for all, tell what was run, print the total; its status is that
+#	steps_end		wait for all, tell what was run and what of it failed, print the total;
+#				its status is that
 #
 # A command whose last line is "N passed, N failed[, N skipped]" counts as that, any other as one
 # test.
@@ -65,6 +66,12 @@ steps_end() {
 		printf '%6s %4s %4s %6s  %s%s\n' "$p" "$f" "$s" "$time" "$(cat "$work/name.$n")" \
 			"$([ "$f" = 0 ] || echo ' FAILED')"
 	done
+	if [ "$failed" != 0 ]; then
+		echo '== what failed, first of each step'
+		for ((n = 1; n <= steps; n++)); do
+			grep -a -m 5 '^ *not ok' "$work/said.$n" | cut -c 1-300 | sed "s/^/$n| /"
+		done
+	fi
 	echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
 	[ "$failed" = 0 ] && [ "$passed" != 0 ]
 }
