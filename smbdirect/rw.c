@@ -489,8 +489,8 @@ static int smbdr_rw_post(struct smbdr_conn *conn, struct smbdr_rw *rw, struct sm
 	/* If a part of the chain was posted, the teardown waits for that. */
 	smbdr_send_cq_update(conn);
 	first = conn->rw_area->first;
-	/* A peer that goes on talking, but not with this. */
-	if (smbdr_fault(rw_lost))
+	/* A peer that goes on talking, but not with the rest of this. */
+	if (!rw->left && smbdr_fault(rw_lost))
 		return 1;
 	if (smbdr_fault(post_rw) ?: smbdr_fault_half(post_rw_half, conn->qp, first) ?:
 	    ib_post_send(conn->qp, first, NULL))

@@ -10,14 +10,16 @@ set -uo pipefail
 # Which groups run in which kernel, the longest boots first, so that none is left alone at the end. A
 # group without a script is reported as a failure.
 vm_table='
-release: stream close keepalive many peer rdma noise limits memory
 kasan:   stream ksmbd peer fuzz storm
-kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example failnth shortage limits
-lockdep: stream keepalive ksmbd storm
+release: stream close keepalive many peer rdma
 lockdep: failnth peer
-lockdep: smoke api close many netns reload trace rdma rdma_fault example
+kasan:   failnth shortage limits
+lockdep: stream keepalive ksmbd storm
+kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault example
 leak:    close many reload trace peer storm
 leak:    rdma rdma_fault failnth
+release: noise limits memory
+lockdep: smoke api close many netns reload trace rdma rdma_fault example
 '
 smb_table='
 release ours ours

@@ -415,7 +415,7 @@ static int st_tx_size(struct st_tx *tx, u32 size, u64 total, struct seq_buf *rep
 /**
  * st_transfer_rdma() - move data by RDMA between two sockets of ours and measure
  * @at: address for both ends
- * @mib: amount for each direction and size, MiB
+ * @mib: amount for each direction and size, MiB; sizes above it are left out
  * @report: gets "key value" lines: write_64_mb_s and so on, sizes in KiB
  *
  * Return: 0, -EILSEQ if the hashes differ, or what a call said.
@@ -440,7 +440,7 @@ int st_transfer_rdma(const struct sockaddr_storage *at, unsigned int mib, struct
 	st_cfg.addr = *at;
 	ret = st_pair_open(&tx->p, NULL, NULL);
 	st_cfg.addr = former;
-	for (i = 0; !ret && i < ARRAY_SIZE(sizes); i++)
+	for (i = 0; !ret && i < ARRAY_SIZE(sizes) && sizes[i] >> 20 <= mib; i++)
 		ret = st_tx_size(tx, sizes[i], (u64)mib << 20, report);
 	if (ret)
 		seq_buf_printf(report, "error %d\n", ret);
