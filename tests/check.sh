@@ -19,7 +19,7 @@ kasan:   smoke kunit api close keepalive many netns reload trace rdma rdma_fault
 leak:    close many reload trace peer storm
 leak:    rdma rdma_fault failnth
 release: noise limits memory
-lockdep: smoke api close many netns reload trace rdma rdma_fault example
+lockdep: smoke api many netns reload trace rdma rdma_fault example close
 '
 smb_table='
 release ours ours
