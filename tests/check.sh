@@ -80,6 +80,7 @@ beside fuzz make -s -C tests/fuzz check
 beside "compile for $oldest" tests/vm/modules.sh headers "$oldest"
 beside 'in a kernel tree' tests/intree.sh
 vm_steps "$vm_table"
+APPEND=smbdr_demo_mib=16 beside 'demo, in short' tests/vm/run.sh release demo
 # A mount over RDMA: kernel, whose client, whose server.
 while read -r flavour client server; do
 	[ -z "$flavour" ] || SMB="$client $server" beside "SMB on $flavour: $client client, $server server" \

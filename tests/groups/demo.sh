@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What "make demo" shows. The text goes to the file demo in the output directory, which the host
-# prints while it grows; the results go where every group's results go.
+# prints while it grows; the results go where every group's results go. smbdr_demo_mib=NUMBER (run.sh:
+# APPEND): how much each connection moves, instead of 256 MiB; by RDMA four times that.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
 demo=/run/out/demo
+mib=${smbdr_demo_mib:-256}
 # shellcheck disable=SC2059 # the formats are below
 show() { printf "$@" >>"$demo"; }
 value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
@@ -16,7 +18,7 @@ value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 transfer() {
 	local label=$1 addr
 	addr=$(bed_addr "$2")
-	if ! check "transfer $label" sh -c "echo $addr $3 256 >$SMBDR_DEBUG/transfer"; then
+	if ! check "transfer $label" sh -c "echo $addr $3 $mib >$SMBDR_DEBUG/transfer"; then
 		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
 		return 1
 	fi
@@ -28,7 +30,7 @@ transfer() {
 
 need_transport || exit 1
 load_consumer none 'siw v4' || exit 1
-show '\nTwo kernel sockets, 256 MiB in frames of 1 byte to 1 MiB; throughput of 1 MiB frames,\n'
+show '\nTwo kernel sockets, %s MiB in frames of 1 byte to 1 MiB; throughput of 1 MiB frames,\n' "$mib"
 show 'median round trip of 64 byte frames:\n\n'
 show '  %-13s %9s  %-8s  %-8s  %-5s  %11s  %12s\n' transport frames 'sent' 'received' 'equal' throughput 'round trip'
 transfer 'siw  IPv4' 'siw v4' 257
@@ -38,16 +40,16 @@ transfer 'rxe  IPv6' 'rxe v6' 257
 transfer 'TCP  IPv4' 'tcp v4' 6
 transfer 'TCP  IPv6' 'tcp v6' 6
 
-show '\nLarge data by RDMA between two kernel sockets, 1 GiB in transfers of each size, four at a\n'
-show 'time, hashed at both ends. Then the rate of 256 MiB that are not hashed, from registering the\n'
-show 'memory to having it back:\n\n'
+show '\nLarge data by RDMA between two kernel sockets, %s MiB in transfers of each size, up to four\n' $((4 * mib))
+show 'at a time, hashed at both ends. Then the rate of %s MiB that are not hashed, from registering\n' "$mib"
+show 'the memory to having it back:\n\n'
 show '  %-13s %-6s %-5s  %11s  %11s  %11s\n' transport '' equal '64 KiB' '1 MiB' '8 MiB'
 rdma_equal() { [ -n "$(value "$1_sent")" ] && [ "$(value "$1_sent")" = "$(value "$1_received")" ]; }
 # A line for each direction: LABEL BED.
 rdma() {
 	local label=$1 dir size addr equal rates
 	addr=$(bed_addr "$2")
-	if ! check "rdma $label" sh -c "echo $addr 1024 >$SMBDR_DEBUG/rdma"; then
+	if ! check "rdma $label" sh -c "echo $addr $((4 * mib)) >$SMBDR_DEBUG/rdma"; then
 		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
 		return 1
 	fi
