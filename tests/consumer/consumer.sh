@@ -102,6 +102,12 @@ on_every_bed() {
 # Are all RDMA objects of connections gone? (Counts of soft devices alone stay.)
 rdma_idle() { [ "$(rdma resource show qp 2>/dev/null | grep -vc 'GSI\|SMI')" = 0 ]; }
 
+# How often rxe has sent something again, as either end counts it.
+rxe_repetitions() {
+	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
+	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
+}
+
 # The SMB server: ksmbd.ko and its daemon, with one share in memory, for guests and for the user bed
 # with the password bed.
 start_ksmbd() {

@@ -14,10 +14,6 @@ regions_left() { echo "$(($(counter MrRegistered) - $(counter MrInvLocal) - $(co
 # it can, and the other end takes the repetition of a read, whose region is gone by then, for an
 # attack. So a suite that fails while rxe counted repetitions is run again, twice at most.
 # Afterwards, before is what regions_left said before the last try.
-rxe_repetitions() {
-	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
-	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
-}
 run_rdma() {
 	local suite=$1 bed=$2 try repeated said
 	for try in 1 2 3; do

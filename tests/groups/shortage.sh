@@ -70,10 +70,6 @@ may_say+='|Broken pipe|Transport endpoint is not connected|Input/output error'
 may_say+='|Address already in use|Too many open files in system|Operation now in progress'
 # rxe sends again what was not answered for half a second, as happens on a machine with more to do than
 # it can, and then may be at that for as long as it likes. This has nothing to do with memory.
-rxe_repetitions() {
-	local dir=/sys/class/infiniband/rxe0/ports/1/hw_counters
-	echo $(($(cat $dir/duplicate_request) + $(cat $dir/completer_retry_err)))
-}
 attempt() {
 	local start=${EPOCHREALTIME/./} repeated said ms
 	repeated=$(rxe_repetitions)
