@@ -163,7 +163,9 @@ series_config() {
 }
 
 fragments() {
-	local parts=("$here/config/base.config" "$(series_config "$1")" "$here/config/$2.config")
+	local parts=("$here/config/base.config" "$(series_config "$1")")
+	case $2 in kasan | lockdep | leak | kcsan) parts+=("$here/config/debug.config") ;; esac
+	parts+=("$here/config/$2.config")
 	[ "$bed" = uml ] || parts+=("$here/config/$bed.config")
 	cat "${parts[@]}"
 }
