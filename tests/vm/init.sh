@@ -3,7 +3,8 @@
 # Process 1 of a test kernel: set the stage, run the groups, judge the log, power off. Started by
 # run.sh, which passes on the kernel command line: smbdr_top (checkout), smbdr_out (writable
 # output directory), smbdr_mod (modules of this checkout), smbdr_build (kernel build tree),
-# smbdr_src (kernel source), smbdr_groups (comma separated), smbdr_group_timeout (seconds).
+# smbdr_src (kernel source), smbdr_groups (comma separated, see run.sh), smbdr_group_timeout (seconds),
+# smbdr_slow (percent, see lib.sh), smbdr_mtu (of the RDMA devices; 9000).
 #
 # The root is the host's tree, read-only; everything the tests need from elsewhere is mounted by
 # its host path under /run, because /tmp and /run of the host are covered here.
@@ -35,6 +36,7 @@ share top "$smbdr_top" --read-only
 share mod "$smbdr_mod" --read-only
 share build "$smbdr_build" --read-only
 share src "$smbdr_src" --read-only
+share modroot "$smbdr_modroot" --read-only
 mount -t tmpfs none /tmp
 mount -t tmpfs none /mnt
 mount -t devtmpfs none /dev
@@ -50,8 +52,8 @@ hostname smbdr-bed
 echo 0 >/proc/sys/kernel/printk_ratelimit
 echo 8 >/proc/sys/kernel/printk
 
-# The log goes to the host line by line, so that it survives a crash.
-dmesg -w >/run/out/dmesg &
+# The log goes to the host record by record, so that it survives a crash; judge.py reads it there.
+cat /dev/kmsg >/run/out/kmsg &
 log_pid=$!
 
 # shellcheck source=lib.sh
@@ -67,8 +69,9 @@ ip link set lo up
 echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets
 make_links() {
 	# Fixed addresses, hence fixed GIDs.
-	ip link add dsiw address 02:00:00:00:77:01 type dummy
-	ip link add drxe address 02:00:00:00:78:01 type dummy
+	# The MTU that RDMA networks have: rxe makes packets of 4096 bytes of it, of 1500 only 1024.
+	ip link add dsiw address 02:00:00:00:77:01 mtu "${smbdr_mtu:-9000}" type dummy
+	ip link add drxe address 02:00:00:00:78:01 mtu "${smbdr_mtu:-9000}" type dummy
 	ip addr add 10.77.0.1/24 dev dsiw
 	ip addr add fd77::1/64 dev dsiw nodad
 	ip addr add 10.78.0.1/24 dev drxe
@@ -109,7 +112,7 @@ dump_stacks() {
 	for p in /proc/[0-9]*; do
 		state=$(awk '$1 == "State:" { print $2 }' "$p/status" 2>/dev/null)
 		comm=$(cat "$p/comm" 2>/dev/null)
-		case $comm in '' | init.sh | dmesg | bash | sleep) continue ;; esac
+		case $comm in '' | init.sh | cat | bash | sleep) continue ;; esac
 		[ -n "$(tr -d '\0' <"$p/cmdline" 2>/dev/null)" ] || [ "$state" = D ] || continue
 		echo "== pid ${p#/proc/} $comm, state $state"
 		grep -vE '__switch_to|__schedule| schedule\+|handle_syscall|userspace\+|fork_handler' "$p/stack" 2>/dev/null
@@ -123,7 +126,17 @@ kcsan=/sys/kernel/debug/kcsan
 [ ! -e "$kcsan" ] || echo on >"$kcsan"
 rdma_start=$(rdma_counts)
 echo 'smbdr-bed: start of tests' >/dev/kmsg
+# lockdep checks nothing after its first report, whatever that was about. The groups that are left then
+# run in another boot.
+lockdep_sleeps() { [ -e /proc/lockdep_stats ] && ! grep -q 'debug_locks: *1$' /proc/lockdep_stats; }
+[ ! -e /proc/lockdep_stats ] || : >/run/out/lockdep
+left=" ${smbdr_groups//,/ } "
 for group in ${smbdr_groups//,/ }; do
+	left=${left#" $group"}
+	# Which transports the group has beside siw and rxe with IPv4, see consumer.sh.
+	export SMBDR_TRANSPORTS=${group#*/}
+	[ "$SMBDR_TRANSPORTS" != "$group" ] || SMBDR_TRANSPORTS=''
+	group=${group%%/*}
 	echo "smbdr-bed: group $group" >/dev/kmsg
 	echo "start $group" >>/run/out/progress
 	export KTAP_GROUP=$group
@@ -161,6 +174,11 @@ for group in ${smbdr_groups//,/ }; do
 	[ -z "$verdict" ] || echo "$verdict" >>"$file"
 	grep -E '^((not )?ok|#)' "$file" >>"$results"
 	echo "end $group $(grep -c '^ok' "$file") $(grep -c '^not ok' "$file")" >>/run/out/progress
+	if lockdep_sleeps; then
+		echo "$group" >/run/out/lockdep
+		echo "$left" >/run/out/left
+		break
+	fi
 done
 
 echo "start bed" >>/run/out/progress
@@ -191,10 +209,9 @@ if [ -d "$gcov$smbdr_mod" ]; then
 	) 2>&1 | bed_result_from 'coverage data copied'
 fi
 
-# The end marker in the file says that the log is complete.
+# The end mark says that the log is complete.
 echo 'smbdr-bed: end of tests' >/dev/kmsg
-wait_for 10 grep -q 'smbdr-bed: end of tests' /run/out/dmesg
-kernel_log_check 2>&1 | bed_result_from 'kernel log clean'
+wait_for 10 grep -q 'smbdr-bed: end of tests' /run/out/kmsg
 echo "end bed $(grep -c '^ok' /run/out/bed.ktap) $(grep -c '^not ok' /run/out/bed.ktap)" >>/run/out/progress
 kill "$log_pid"
 echo complete >/run/out/done

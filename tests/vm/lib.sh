@@ -12,7 +12,7 @@
 # build tree), /run/src (kernel source), /run/out (writable, on the host). Addresses: siw0 on dsiw
 # 10.77.0.1 fd77::1, rxe0 on drxe 10.78.0.1 fd78::1.
 
-MODROOT=/run/out/modroot
+MODROOT=/run/modroot
 ktap_count=0
 
 # shellcheck disable=SC2034 # for the groups
@@ -34,14 +34,27 @@ check() {
 	return "$status"
 }
 
+# How slow this machine is, in percent of one on which the times of the groups were chosen.
+slow=$(sed -n 's/.*\<smbdr_slow=\([0-9]*\).*/\1/p' /proc/cmdline)
+slow=${slow:-100}
+# So many seconds of that machine on this one.
+scaled() { echo $((($1 * slow + 99) / 100)); }
+
 # wait_for SECONDS COMMAND...: poll until the command succeeds; its failure when time is up.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $(scaled "$1")))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
 		sleep 0.05
 	done
+}
+
+# within SECONDS COMMAND...: timeout(1) with the time of this machine.
+within() {
+	local seconds=$1
+	shift
+	timeout "$(scaled "$seconds")" "$@"
 }
 
 have_module() { [ -e "$MODROOT/lib/modules/$(uname -r)/updates/$1.ko" ]; }
@@ -146,10 +159,12 @@ kmemleak_check() {
 # Without what is lost with a connection request that arrives while its listener is destroyed: the
 # iWARP connection manager drops the event with its copy of the private data, and because nobody
 # accepts or rejects the request, siw keeps its endpoint. The copy proves that it happened; only what
-# siw allocated within a second of it is excused.
+# siw allocated within a second of it is excused, nothing that a function of ours has allocated. What is
+# excused is counted by judge.py.
 drop_known_leaks() {
 	awk '
-		/^unreferenced object/ { n++ }
+		/^unreferenced object/ { n++; frames[n] = 0 }
+		/\+0x[0-9a-f]+\/0x/ && frames[n]++ < 8 && /smbdr_|net_smbdirect/ { ours[n] = 1 }
 		{ block[n] = block[n] $0 "\n" }
 		/ jiffies [0-9]+/ { when[n] = $0; sub(/.* jiffies /, "", when[n]); when[n] += 0 }
 		/ kmemdup_noprof\+/ { dup[n] = 1 }
@@ -161,7 +176,10 @@ drop_known_leaks() {
 				for (j in lost)
 					if (siw[i] && when[i] - when[j] <= 100 && when[j] - when[i] <= 100)
 						excused = 1
-				if (!excused) printf "%s", block[i]
+				if (!excused || (i in ours))
+					printf "%s", block[i]
+				else if (i)
+					print "siw loses a connection request to a listener that goes" >"/run/out/excuses"
 			}
 		}'
 }
@@ -177,89 +195,6 @@ param() {
 
 # log_expect REGEX: this run provokes such a line on purpose.
 log_expect() { echo "$1" >>/run/out/log-expected; }
-
-# Without reports that are about the soft RDMA drivers and known:
-# - siw takes the callback lock of its TCP sockets for reading with softirqs enabled
-#   (siw_cm_llp_data_ready and its neighbours), TCP's listener for writing under a lock that
-#   softirqs take: lockdep, in one of several reports, which depends on who came first. Each names
-#   siw's function where it took that lock, or shows the stack of when it was first taken so.
-# - rxe queues a packet for the responder, whose reference on the queue pair goes with the packet,
-#   and then still uses the queue pair (rxe_resp_queue_pkt, or, where it is inlined,
-#   rxe_xmit_packet): KASAN, and two WARNs of rxe_task.c.
-# - a TCP connection to a siw listener that goes away meanwhile has inherited its callbacks and the
-#   pointer to its endpoint, which is gone (siw_cm_llp_error_report, called when TCP forgets the
-#   child): KASAN.
-# or about User Mode Linux:
-# - when its timer's handler runs softirqs and another tick waits by then, enabling interrupts takes
-#   that tick and returns with interrupts off (unblock_signals, the last return of its loop): lockdep's
-#   check in __local_bh_enable_ip. The report ends with the handler, and says that the last to disable
-#   interrupts was um_trace_signals_off, one event after handle_softirqs enabled them.
-# And without data races between others: KCSAN looks at the whole kernel, and the first line of a
-# report tells which two functions it is about.
-# A report goes from its first line to the end of a call trace, of the WARN, or to its last line.
-# What is dropped ends in log-dropped; lockdep checks nothing after its first report.
-drop_known_reports() {
-	awk '
-		function event() { return match($0, /\([0-9]+\):/) ? substr($0, RSTART + 1) + 0 : -1 }
-		function flush() {
-			if (block && !known) printf "%s", held
-			else if (block) printf "%s", held >"/run/out/log-dropped"
-			held = block = ""
-			known = last = rxe = unsafe = clock = child = bh = tick = on = 0
-		}
-		/\[ cut here \]/ { flush(); block = "warn" }
-		/\] =+$/ {
-			if (block == "kcsan") { held = held $0 "\n"; flush(); next }
-			flush()
-			block = "report"
-		}
-		!block { print; next }
-		last && !/\+0x|\] Call Trace:/ { flush(); print; next }
-		{
-			held = held $0 "\n"
-			if (block == "report" && /BUG: KCSAN: /) {
-				block = "kcsan"
-				known = !/\[(net_smbdirect|smbdr_test)\]/
-			}
-			if (/\(clock-AF_INET6?\).* at: siw_(cm|qp)_llp_/) known = 1
-			if (/which became SOFTIRQ-irq-unsafe at:/) unsafe = NR
-			if (/\{SOFTIRQ-ON-R\} state was registered at:/) unsafe = NR
-			if (/-> .clock-AF_INET6?/) clock = NR
-			if (clock && /SOFTIRQ-ON-R at:/) unsafe = NR
-			if (unsafe && /siw_(cm|qp)_llp_/ && NR - unsafe < 15) known = 1
-			if (/BUG: KASAN: .* in rxe_sched_task/ || /WARNING: .*\/rxe_task\.c:/) rxe = 1
-			if (rxe && / rxe_(resp_queue_pkt|xmit_packet)\+/) known = 1
-			if (/BUG: KASAN: slab-use-after-free in siw_cm_llp_error_report/) child = 1
-			if (child && / inet_child_forget\+/) known = 1
-			if (/WARNING: .*kernel\/softirq\.c:.* at __local_bh_enable_ip\+/) bh = 1
-			if (bh && / timer_alarm_handler\+/) tick = 1
-			if (tick && /hardirqs last  enabled at .* handle_softirqs\+/) on = event()
-			if (on && /hardirqs last disabled at .* um_trace_signals_off\+/)
-				known = (event() == on + 1)
-			if (block == "warn") {
-				if (/---\[ end trace/) flush()
-			} else if (/\] Call Trace:/) {
-				last = 1
-			}
-		}
-		END { flush() }'
-}
-
-# Lines of the kernel log since the tests began that must not be there. A line of the loader
-# about out-of-tree modules carries our prefix and is none of ours. What kmemleak counts is judged
-# by kmemleak_check.
-kernel_log_check() {
-	local bad='BUG|WARNING|INFO: |possible (recursive|circular|irq|deadlock|unsafe)|KASAN|UBSAN|KFENCE|KCSAN'
-	bad+='|hung task|blocked for more than|refcount_t|Oops|sleeping function|scheduling while atomic'
-	bad+='|suspicious|ODEBUG|Kernel panic|segfault|rcu: .*stall|Call Trace'
-	bad+='|\] net_smbdirect: |list_(add|del) corruption|Unable to handle|general protection'
-	touch /run/out/log-expected
-	sed -n '/smbdr-bed: start of tests/,$p' /run/out/dmesg |
-		drop_known_reports |
-		grep -E "$bad" |
-		grep -vE 'net_smbdirect: (loading out-of-tree module|module verification failed)' |
-		grep -vEf /run/out/log-expected | head -n 40
-}
 
 # kunit_results SUITE: the results of a KUnit suite as results of this group, one line for each
 # case; a case with parameters gives one line for each parameter instead.
