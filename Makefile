@@ -36,11 +36,11 @@ smb_for = $(if $(filter command environment,$(origin KERNELDIR)),--for "$(KERNEL
 smb: ## the kernel's SMB client and server on our sockets, for the test kernel or KERNELDIR=
 	@tests/vm/deps.sh && tools/smb/build.sh $(smb_for)
 
-check: ## every test, here and in test kernels; the last line is the total
-	@tests/check.sh
+check: ## every test, here and in test kernels; ONLY='smbdr_stream.*tiny*' DEVICES=siw KERNELS=kasan for a part
+	@tests/check.py
 
 soak: ## what make check does in short, for hours: fuzzing, storms, noise, both test beds, SMB
-	@tests/soak.sh
+	@tests/soak.py
 
 check-smb: ## each pair of our and the stock SMB client and server at real work (two to three hours)
 	@tests/check_smb.sh

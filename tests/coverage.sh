@@ -26,17 +26,9 @@ make -s -C tests/unit coverage >"$work/unit.log" 2>&1 ||
 	{ cat "$work/unit.log"; echo "The unit tests failed."; exit 1; }
 gcovr --root . --filter "($pure)$" --json "$work/unit.json" tests/unit/build/cov || exit 1
 
-# Boots as check.sh has them: the lines of its table for kernels in which this makes sense, and
-# each group once.
+# The groups that make check runs in the release and kasan kernels, each once, four to a boot.
 n=0
-seen=' '
-while read -r line; do
-	groups=()
-	for group in $line; do
-		[[ $seen == *" $group "* ]] || groups+=("$group")
-		seen+="$group "
-	done
-	[ ${#groups[@]} != 0 ] || continue
+while read -r -a groups; do
 	n=$((n + 1))
 	echo "== kernel coverage: ${groups[*]}"
 	OUT=$work/boot$n tests/vm/run.sh coverage "${groups[@]}" </dev/null || status=1
@@ -45,7 +37,8 @@ while read -r line; do
 	(cd "$mod" && find . -name '*.gcno' -exec cp --parents -t "$work/boot$n/gcov" {} +)
 	(cd "$mod" && gcovr --root . --filter '(smbdirect|net)/' --exclude "($pure)$" \
 		--json "$work/boot$n.json" "$work/boot$n/gcov") || exit 1
-done < <(sed -nE "/^vm_table=/,/^'/s/^(release|kasan): *//p" tests/check.sh)
+done < <(awk '!/^#/ && $1 !~ /^(smb|demo)$/ && / (release|kasan)[\/=]/ { print $1 "/v6/tcp" }' \
+	tests/groups.table | xargs -n 4)
 
 rm -rf "$results"
 mkdir "$results"
