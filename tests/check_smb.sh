@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make check-smb: every pair of {our, stock} SMB client and server at real work, one boot each.
-# CELLS restricts the pairs ("ours-ours ours-stock stock-ours stock-stock"), BEDS the devices
-# ("siw,rxe"), PARTS what is done ("full io guests"). The last line is the total.
+# CELLS restricts the pairs ("ours-ours ours-stock stock-ours stock-stock"), DEVICES the devices
+# ("siw rxe"), PARTS what is done ("full io guests"). The last line is the total.
 set -uo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cells=${CELLS:-ours-ours ours-stock stock-ours stock-stock}
-beds=${BEDS:-siw,rxe}
+export DEVICES=${DEVICES:-siw rxe}
 parts=" ${PARTS:-full io guests} "
 start=$SECONDS
 passed=0 failed=0
@@ -36,15 +36,14 @@ for cell in $cells; do
 	rm -rf "$out"
 	# A UML with two CPUs takes up to ten milliseconds to wake one up. That is borne where it is
 	# about a few at a time, but 20 000 files would take half an hour.
-	[[ $parts != *' full '* ]] || total env CPUS=1 SMB="${cell/-/ }" APPEND="smbdr_smb_beds=$beds" \
-		"$top/tests/vm/run.sh" release smb_full
+	[[ $parts != *' full '* ]] || total env CPUS=1 SMB="${cell/-/ }" "$top/tests/vm/run.sh" release smb_full
 	[[ $parts != *' io '* ]] || total env OUT="$out" SMB="${cell/-/ }" \
-		APPEND="smbdr_smb_beds=$beds" "$top/tests/vm/run.sh" release smb_io smb_faults
+		"$top/tests/vm/run.sh" release smb_io smb_faults
 	[ ! -e "$out/faults" ] || sed "s/^/$cell /" "$out/faults" >>"$faults"
-	for bed in ${beds//,/ }; do
+	for device in $DEVICES; do
 		[[ $parts == *' guests '* ]] || continue
-		echo "== $bed, between two guests, one of them killed ($((SECONDS - start)) s)"
-		total "$top/tests/smb/pair.py" "$bed" "${cell%-*}" "${cell#*-}"
+		echo "== $device, between two guests, one of them killed ($((SECONDS - start)) s)"
+		total "$top/tests/smb/pair.py" "$device" "${cell%-*}" "${cell#*-}"
 		sed -n "s/^fault /$cell fault /p" "$said" >>"$faults"
 	done
 done

@@ -2,14 +2,13 @@
 # shellcheck shell=bash
 # How the groups use smbdr_test.ko; sourced after tests/vm/lib.sh.
 #
-#	run_suite SUITE BED [PARAMETER...]	load it for one bed, take over its KUnit results
-#	on_every_bed FUNCTION [ARGUMENT...]	FUNCTION gets BED as its first argument
+#	suite SUITE TRANSPORT [PARAMETER...]	load it for one transport, with what the suite needs
+#						around it, and take over its KUnit results
+#	on_every_transport FUNCTION [ARGUMENT...]	FUNCTION gets TRANSPORT as its first argument
 #
-# A BED is "siw v4", "rxe v6" or "tcp v4": which device or protocol, which family. Suites:
-# smbdr_api, smbdr_option, smbdr_stream, smbdr_close, smbdr_close_far, smbdr_keepalive, smbdr_many,
-# smbdr_netns, smbdr_ksmbd, smbdr_rdma, smbdr_rdma_descs, smbdr_rdma_misuse, smbdr_rdma_attack,
-# smbdr_rdma_stress, smbdr_rdma_end, smbdr_rdma_stable, smbdr_fault (in kernels whose modules have
-# fault points).
+# A TRANSPORT is "siw v4", "rxe v6" or "tcp v4": which device or protocol, which family. The arrays
+# TRANSPORTS and DEVICES are those that this run is about: siw and rxe with IPv4 are DEVICES; TRANSPORTS
+# has also what the table in tests/groups.table asks for, with v6 or tcp.
 
 # shellcheck disable=SC2034 # for the groups
 SMBDR_DEBUG=/sys/kernel/debug/smbdr_test
@@ -36,12 +35,12 @@ consumer_scale() {
 	fi
 }
 consumer_scale=$(consumer_scale)
-# How long any call may take before it is a hang, ms; empty for the default.
-consumer_patience=
-! emulated || consumer_patience=60000
+# How long any call may take before it is a hang, ms.
+consumer_patience=$((200 * slow))
+! emulated || consumer_patience=$((600 * slow))
 
 # An address on the same network at which nobody lives; packets to a dummy device are lost.
-bed_addr() {
+transport_addr() {
 	case $1 in
 	'siw v4' | 'tcp v4') echo "$SIW_V4" ;;
 	'siw v6' | 'tcp v6') echo "$SIW_V6" ;;
@@ -49,7 +48,7 @@ bed_addr() {
 	'rxe v6') echo "$RXE_V6" ;;
 	esac
 }
-bed_silent() {
+transport_silent() {
 	case $1 in
 	'tcp v4') echo 10.77.0.99 ;;
 	'tcp v6') echo fd77::99 ;;
@@ -57,21 +56,21 @@ bed_silent() {
 	'rxe v6') echo fd78::99 ;;
 	esac
 }
-bed_proto() { case $1 in tcp*) echo 6 ;; *) echo 257 ;; esac; }
+transport_proto() { case $1 in tcp*) echo 6 ;; *) echo 257 ;; esac; }
 
-need_transport() {
+need_module() {
 	module_loaded net_smbdirect || load_module net_smbdirect
 }
 
 # Load the module for BED with the suites that match GLOB; tests run before insmod returns.
 load_consumer() {
-	local glob=$1 bed=$2 silent
+	local glob=$1 transport=$2 silent
 	shift 2
-	silent=$(bed_silent "$bed")
+	silent=$(transport_silent "$transport")
 	printf %s "$glob" >/sys/module/kunit/parameters/filter_glob
-	load_module smbdr_test "proto=$(bed_proto "$bed")" "addr=$(bed_addr "$bed")" \
+	load_module smbdr_test "proto=$(transport_proto "$transport")" "addr=$(transport_addr "$transport")" \
 		"port=$(consumer_port)" "scale=$consumer_scale" ${silent:+"silent=$silent"} \
-		${consumer_patience:+"timeout=$consumer_patience"} "$@"
+		"timeout=$consumer_patience" "$@"
 }
 
 unload_consumer() {
@@ -79,26 +78,102 @@ unload_consumer() {
 	printf '*' >/sys/module/kunit/parameters/filter_glob
 }
 
+# The case that was asked for alone, or nothing (run.sh: ONLY).
+ONLY=$(param smbdr_only '')
+
 run_suite() {
-	local suite=$1 bed=$2 group=$KTAP_GROUP start=$SECONDS
+	local suite=$1 transport=$2 start=$SECONDS
 	shift 2
-	KTAP_GROUP="$group $bed"
-	if check "load for $suite" load_consumer "$suite" "$bed" "$@"; then
-		kunit_results "$suite"
+	local KTAP_GROUP="$KTAP_GROUP $transport"
+	if check "load for $suite" load_consumer "$suite${ONLY:+.${ONLY#*.}}" "$transport" "$@"; then
+		[ -n "$ONLY" ] && [ ! -e "/sys/kernel/debug/kunit/$suite" ] || kunit_results "$suite"
 		check "unload after $suite" unload_consumer
-		echo "$suite on $bed: $((SECONDS - start)) s" >&2
+		echo "$suite on $transport: $((SECONDS - start)) s" >&2
 	fi
-	KTAP_GROUP=$group
 }
 
-on_every_bed() {
-	local fn=$1 bed
+suite() {
+	case $1 in
+	smbdr_close_far) on_slow_lo "$2" 'delay 20ms rate 100mbit' run_suite "$@" ;;
+	smbdr_rdma_stable) on_slow_lo "$2" 'delay 10ms' run_suite "$@" ;;
+	smbdr_fault) run_suite "$@" timeout=8000 ;;
+	smbdr_ksmbd) beside_ksmbd run_suite "$@" "smb_port=$(smb_port_of "$2")" ;;
+	smbdr_netns) beside_other run_suite "$@" ;;
+	*) run_suite "$@" ;;
+	esac
+}
+
+# Beside the SMB server. It listens on the IPv4 wildcard only.
+beside_ksmbd() {
+	check 'ksmbd starts' start_ksmbd && "$@"
+	cat /tmp/ksmbd.log >&2
+	check 'ksmbd stops' stop_ksmbd
+}
+
+# on_slow_lo TRANSPORT NETEM COMMAND...: siw's packets pass lo, those of rxe between two addresses of
+# its own pass nothing.
+on_slow_lo() {
+	local transport=$1 netem=$2
+	shift 2
+	if [[ $transport != siw* ]]; then
+		"$@"
+		return
+	fi
+	# shellcheck disable=SC2086 # words
+	check 'lo gets slow' tc qdisc add dev lo root netem limit 20000 $netem
+	"$@"
+	check 'lo gets fast' tc qdisc del dev lo root
+}
+
+# Is device or protocol $1 among those that may be used (run.sh: DEVICES)?
+may_use() { [[ " $(param smbdr_devices 'siw rxe tcp') " == *" $1 "* ]]; }
+DEVICES=() TRANSPORTS=()
+for device in siw rxe; do
+	may_use "$device" || continue
+	DEVICES+=("$device v4") TRANSPORTS+=("$device v4")
+	[[ /${SMBDR_TRANSPORTS:-}/ != */v6/* ]] || TRANSPORTS+=("$device v6")
+done
+[[ /${SMBDR_TRANSPORTS:-}/ != */tcp/* ]] || ! may_use tcp || TRANSPORTS+=('tcp v4')
+
+on_every_transport() {
+	local fn=$1 transport
 	shift
-	for bed in 'siw v4' 'siw v6' 'rxe v4' 'rxe v6'; do
-		"$fn" "$bed" "$@"
-	done
+	for transport in "${TRANSPORTS[@]}"; do "$fn" "$transport" "$@"; done
 }
 
+# A counter of the module; 0 without it.
+counter() {
+	local count
+	count=$(awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect 2>/dev/null)
+	echo "${count:-0}"
+}
+# A value in the report of the last job.
+value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
+# job FILE WORDS...: run a job of smbdr_test.ko; on failure show its report.
+job() { echo "${*:2}" >"$SMBDR_DEBUG/$1" || { cat "$SMBDR_DEBUG/report"; false; }; }
+
+# peer_compiles TARGET: the raw peer, in /tmp/peer. The checkout is read-only in here; the guest has
+# the host's compiler.
+peer_compiles() {
+	local said
+	said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer "$@" 2>&1) && return
+	ktap_fail 'the peer compiles' "$said"
+	exit 0
+}
+
+nothing_leaks() {
+	local leaks
+	have_kmemleak || return 0
+	leaks=$(kmemleak_check)
+	check 'nothing leaks' test -z "$leaks" || ktap_diag "$leaks"
+}
+
+# Are the RDMA objects those of $1, which rdma_counts has printed?
+same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
+# Queue pairs of the kernel: one for each end of ours.
+kernel_qps_are() {
+	[ "$(rdma resource show qp | grep -v 'GSI\|SMI' | grep -c 'comm \[')" = "$1" ]
+}
 # Are all RDMA objects of connections gone? (Counts of soft devices alone stay.)
 rdma_idle() { [ "$(rdma resource show qp 2>/dev/null | grep -vc 'GSI\|SMI')" = 0 ]; }
 
@@ -142,4 +217,4 @@ stop_ksmbd() {
 	kill "$(cat /run/ksmbd.pid)" 2>/dev/null
 	wait_for 20 ksmbd_daemon_gone && wait_for 20 rmmod ksmbd
 }
-bed_smb_port() { case $1 in siw*) echo 5445 ;; rxe*) echo 445 ;; tcp*) echo 4455 ;; esac; }
+smb_port_of() { case $1 in siw*) echo 5445 ;; rxe*) echo 445 ;; tcp*) echo 4455 ;; esac; }

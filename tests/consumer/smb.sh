@@ -9,7 +9,7 @@ SMB_MNT=/mnt/smb SMB_SHARE=/tmp/share
 # with_server COMMAND... and with_client COMMAND...: what is needed around it, and afterwards
 # everything is gone again. They nest.
 with_server() {
-	need_transport
+	need_module
 	if check 'ksmbd starts' start_ksmbd; then
 		chmod 777 "$SMB_SHARE"
 		"$@"
@@ -19,7 +19,7 @@ with_server() {
 	check 'no RDMA resources stay' wait_for 10 rdma_idle
 }
 with_client() {
-	need_transport
+	need_module
 	mkdir -p "$SMB_MNT"
 	if check 'cifs loads' load_cifs; then
 		"$@"
@@ -52,10 +52,10 @@ file_hash() { sha256sum <"$1" | cut -d' ' -f1; }
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
 
-# on_smb_beds FUNCTION: for each device that smbdr_smb_beds names.
-on_smb_beds() {
-	local bed
-	for bed in $(param smbdr_smb_beds siw,rxe); do "$1" "$bed v4"; done
+# on_smb_devices FUNCTION: for each device that smbdr_devices names.
+on_smb_devices() {
+	local transport
+	for transport in $(param smbdr_devices siw,rxe); do "$1" "$transport v4"; done
 }
 need_tools() {
 	local tool
@@ -71,11 +71,11 @@ smbdr_counter() {
 	echo "${value:-0}"
 }
 
-# Two guests on one wire (tests/smb/pair.py): an RDMA device on it, of the type in smbdr_smb_beds.
+# Two guests on one wire (tests/smb/pair.py): an RDMA device on it, of the type in smbdr_devices.
 pair_addr() { case $1 in server) echo 10.79.0.1 ;; client) echo 10.79.0.2 ;; esac; }
 pair_link() {
 	local addr type
-	addr=$(pair_addr "$1") type=$(param smbdr_smb_beds siw)
+	addr=$(pair_addr "$1") type=$(param smbdr_devices siw)
 	# A new guest has to look like the one before.
 	ip link set vec0 address "02:00:00:00:79:0${addr##*.}" && ip addr add "$addr/24" dev vec0 &&
 		ip link set vec0 up && rdma link add pair0 type "$type" netdev vec0 &&

@@ -6,13 +6,12 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-need_transport
+need_module
 suites() {
-	run_suite smbdr_api "$1"
-	run_suite smbdr_option "$1"
+	suite smbdr_api "$1"
+	suite smbdr_option "$1"
 }
-suites 'tcp v4'
-on_every_bed suites
+on_every_transport suites
 
 # Nobody has opted in: a program is told that there is no such protocol.
 userspace_socket() {

@@ -57,7 +57,7 @@ count_said() {
 # A workload's name is what the module calls it, the size, and for RDMA the depth: write-1m-8.
 port=10000
 measure() {
-	local bed=$1 contender=$2 workload=$3 round=$4 what size depth addr said
+	local transport=$1 contender=$2 workload=$3 round=$4 what size depth addr said
 	IFS=- read -r what size depth <<<"$workload"
 	case $what in
 	pipelined) depth=32 ;;
@@ -66,17 +66,17 @@ measure() {
 	memory) depth=$conns size=$([ "$size" = idle ] && echo 0 || echo 1) ;;
 	esac
 	port=$((port < 32000 ? port + 1 : 10000))
-	addr=$(bed_addr "$bed v4")
-	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $bed: old connections do not go"; return 1; }
+	addr=$(transport_addr "$transport v4")
+	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $transport: old connections do not go"; return 1; }
 	# For a profile.
 	[ -e /run/out/measuring ] || { cat /proc/kallsyms >/run/out/kallsyms; touch /run/out/measuring; }
 	said=$(count_from_zero 2>&1) || { ktap_fail "events are counted" "$said"; return 1; }
 	if ! said=$(echo "$contender $what $addr $port $(size_of "$size") ${depth:-1} $ms" 2>&1 >"$debug/run"); then
-		ktap_fail "$contender $workload on $bed fails" \
+		ktap_fail "$contender $workload on $transport fails" \
 			"in $(sed -n 's/^where //p' "$debug/report"): $said"
 		return 1
 	fi
-	{ cat "$debug/report"; count_said; } | awk -v head="{\"round\": $round, \"bed\": \"$bed\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
+	{ cat "$debug/report"; count_said; } | awk -v head="{\"round\": $round, \"bed\": \"$transport\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
 		{ head = head ", \"" $1 "\": " $2 }
 		END { print head "}" }' >>/run/out/bench
 }
@@ -90,15 +90,15 @@ turn() {
 }
 
 measure_all() {
-	local round bed workload contender list
+	local round transport workload contender list
 	for ((round = 0; round < rounds; round++)); do
 		# shellcheck disable=SC2086 # words
 		list=$(turn "$round" $contenders)
-		for bed in $beds; do
+		for transport in $beds; do
 			for workload in $workloads; do
 				for contender in $list; do
 					applies "$contender" "$workload" || continue
-					measure "$bed" "$contender" "$workload" "$round" || return 1
+					measure "$transport" "$contender" "$workload" "$round" || return 1
 				done
 			done
 		done
@@ -106,7 +106,7 @@ measure_all() {
 	ktap_pass "all measurements"
 }
 
-need_transport || exit 1
+need_module || exit 1
 # The benchmark is linked with it where there is one.
 if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
 	check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || exit 1

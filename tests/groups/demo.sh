@@ -17,7 +17,7 @@ value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 # One line of the table: LABEL BED PROTO.
 transfer() {
 	local label=$1 addr
-	addr=$(bed_addr "$2")
+	addr=$(transport_addr "$2")
 	if ! check "transfer $label" sh -c "echo $addr $3 $mib >$SMBDR_DEBUG/transfer"; then
 		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
 		return 1
@@ -28,7 +28,7 @@ transfer() {
 	check "hashes equal $label" test "$(value hash_equal)" = yes
 }
 
-need_transport || exit 1
+need_module || exit 1
 load_consumer none 'siw v4' || exit 1
 show '\nTwo kernel sockets, %s MiB in frames of 1 byte to 1 MiB; throughput of 1 MiB frames,\n' "$mib"
 show 'median round trip of 64 byte frames:\n\n'
@@ -48,7 +48,7 @@ rdma_equal() { [ -n "$(value "$1_sent")" ] && [ "$(value "$1_sent")" = "$(value 
 # A line for each direction: LABEL BED.
 rdma() {
 	local label=$1 dir size addr equal rates
-	addr=$(bed_addr "$2")
+	addr=$(transport_addr "$2")
 	if ! check "rdma $label" sh -c "echo $addr $((4 * mib)) >$SMBDR_DEBUG/rdma"; then
 		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
 		return 1
@@ -69,13 +69,13 @@ rdma 'rxe  IPv4' 'rxe v4'
 
 show '\nOur socket and the stock ksmbd.ko of Linux %s, SMB2 NEGOTIATE and three ECHOs:\n\n' "$(uname -r)"
 ksmbd() {
-	local bed=$1 port
-	port=$(bed_smb_port "$bed")
-	if check "ksmbd on $bed" sh -c "echo $(bed_addr "$bed") $port 3 >$SMBDR_DEBUG/smb2"; then
-		show '  %-6s port %-5s  server chose %s, %s echoes answered\n' "$bed" "$port" \
+	local transport=$1 port
+	port=$(smb_port_of "$transport")
+	if check "ksmbd on $transport" sh -c "echo $(transport_addr "$transport") $port 3 >$SMBDR_DEBUG/smb2"; then
+		show '  %-6s port %-5s  server chose %s, %s echoes answered\n' "$transport" "$port" \
 			"$(sed -n 's/^dialect //p' "$SMBDR_DEBUG/report")" "$(value echoes)"
 	else
-		show '  %-6s port %-5s  FAILED: %s\n' "$bed" "$port" "$(value error)"
+		show '  %-6s port %-5s  FAILED: %s\n' "$transport" "$port" "$(value error)"
 	fi
 }
 if check 'ksmbd starts' start_ksmbd; then

@@ -16,32 +16,32 @@ mb() { echo $(($1 / 1000000)); }
 
 # The tree goes in, the mount is made anew so that nothing comes from a cache, and it comes out.
 tree() {
-	local bed=$1 addr in out before after equal=no
-	addr=$(bed_addr "$bed")
+	local transport=$1 addr in out before after equal=no
+	addr=$(transport_addr "$transport")
 	before=("$(smbdr_counter RdmaReadBytes)" "$(smbdr_counter RdmaWriteBytes)" "$(smbdr_counter BytesSent)")
-	if ! check "mount $bed" mount_share "$addr" ''; then
-		show '  %-6s  FAILED: no mount\n' "${bed% *}"
+	if ! check "mount $transport" mount_share "$addr" ''; then
+		show '  %-6s  FAILED: no mount\n' "${transport% *}"
 		return
 	fi
 	in=$(ms)
-	check "copy in $bed" cp -r /run/src/fs "$SMB_MNT/fs"
-	check "unmount $bed" umount_share
+	check "copy in $transport" cp -r /run/src/fs "$SMB_MNT/fs"
+	check "unmount $transport" umount_share
 	in=$(($(ms) - in))
-	check "mount again $bed" mount_share "$addr" ''
+	check "mount again $transport" mount_share "$addr" ''
 	out=$(ms)
-	check "copy out $bed" cp -r "$SMB_MNT/fs" "/tmp/out"
+	check "copy out $transport" cp -r "$SMB_MNT/fs" "/tmp/out"
 	out=$(($(ms) - out))
-	check "the tree is the same $bed" same_tree /run/src/fs /tmp/out && equal=yes
-	check "and the server's $bed" same_tree /run/src/fs "$SMB_SHARE/fs" || equal=no
+	check "the tree is the same $transport" same_tree /run/src/fs /tmp/out && equal=yes
+	check "and the server's $transport" same_tree /run/src/fs "$SMB_SHARE/fs" || equal=no
 	rm -rf /tmp/out "$SMB_MNT/fs"
-	check "unmount again $bed" umount_share
+	check "unmount again $transport" umount_share
 	after=("$(smbdr_counter RdmaReadBytes)" "$(smbdr_counter RdmaWriteBytes)" "$(smbdr_counter BytesSent)")
 	show '  %-6s  in %5s s  out %5s s  equal %-3s  RDMA read %3s MB, RDMA write %3s MB, sends %3s MB\n' \
-		"${bed% *}" "$(seconds "$in")" "$(seconds "$out")" "$equal" \
+		"${transport% *}" "$(seconds "$in")" "$(seconds "$out")" "$equal" \
 		"$(mb $((after[0] - before[0])))" "$(mb $((after[1] - before[1])))" "$(mb $((after[2] - before[2])))"
 	# What the file data took: the server fetches what is written and stores what is read.
-	check "the bytes went through our sockets $bed" test $((after[0] - before[0])) -gt 10000000
-	check "in both directions $bed" test $((after[1] - before[1])) -gt 10000000
+	check "the bytes went through our sockets $transport" test $((after[0] - before[0])) -gt 10000000
+	check "in both directions $transport" test $((after[1] - before[1])) -gt 10000000
 }
 
 both() {

@@ -8,11 +8,11 @@
 
 fails_cleanly() { ! load_module smbdr_example "addr=$1" 2>/dev/null && ! module_loaded smbdr_example; }
 
-need_transport
-for bed in 'siw v4' 'rxe v4'; do
+need_module
+for transport in "${DEVICES[@]}"; do
 	for round in 1 2 3; do
-		check "example on $bed, round $round" load_module smbdr_example \
-			"addr=$(bed_addr "$bed")" "port=$((4450 + round))"
+		check "example on $transport, round $round" load_module smbdr_example \
+			"addr=$(transport_addr "$transport")" "port=$((4450 + round))"
 		check "it goes, round $round" unload_module smbdr_example
 	done
 done

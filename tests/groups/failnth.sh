@@ -45,13 +45,13 @@ check 'a namespace has calls that can fail' test "$nth" -gt 1
 check 'a namespace starts when none fails' in_namespace test -e /proc/self/net/smbdirect
 
 for device in $(tr , ' ' <<<"${smbdr_failnth_devices:-siw,rxe}"); do
-	bed="$device v4"
-	run_suite smbdr_fault "$bed" timeout=8000
-	check "no RDMA resources stay of $bed" wait_for 10 rdma_idle
+	transport="$device v4"
+	run_suite smbdr_fault "$transport" timeout=8000
+	check "no RDMA resources stay of $transport" wait_for 10 rdma_idle
 done
 
 ktap_diag "calls that failed and points they were at, of each operation, for each device:
-$(sed -n 's/.*smbdr_test: fault: //p' /run/out/dmesg)"
+$(dmesg | sed -n 's/.*smbdr_test: fault: //p')"
 ktap_diag "points, hits, failures:
 $(cat "$points")"
 while read -r name hits fired; do

@@ -14,7 +14,7 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
 	exit 0
 fi
-need_transport
+need_module
 first=$(param smbdr_fuzz_seed 1)
 time=$(param smbdr_fuzz_seconds 0)
 conns=500 clients=100 calls=3000
@@ -22,31 +22,31 @@ conns=500 clients=100 calls=3000
 fuzz_peer() { /tmp/peer/smbdr-peer "$@" >/tmp/said; }
 # One round from seed $2: connections to a server, servers of a client, then calls of four threads.
 round() {
-	local bed=$1 seed=$2
-	check "connections $bed from seed $seed" \
-		fuzz_peer fuzz "$(bed_addr "$bed")" "$port" "$seed" "$conns"
+	local transport=$1 seed=$2
+	check "connections $transport from seed $seed" \
+		fuzz_peer fuzz "$(transport_addr "$transport")" "$port" "$seed" "$conns"
 	cat /tmp/said >&2
-	check "servers $bed from seed $seed" \
-		fuzz_peer fuzz_clients "$(bed_addr "$bed")" "$((port + 10))" "$seed" "$clients"
+	check "servers $transport from seed $seed" \
+		fuzz_peer fuzz_clients "$(transport_addr "$transport")" "$((port + 10))" "$seed" "$clients"
 	cat /tmp/said >&2
-	check "socket calls $bed from seed $seed" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
+	check "socket calls $transport from seed $seed" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
 }
 
 port=9600
-for bed in 'siw v4' 'rxe v4'; do
+for transport in "${DEVICES[@]}"; do
 	port=$((port + 1))
-	check "consumer loads for $bed" load_consumer none "$bed"
-	check "echo server starts for $bed" sh -c "echo start $port >$SMBDR_DEBUG/echo"
+	check "consumer loads for $transport" load_consumer none "$transport"
+	check "echo server starts for $transport" sh -c "echo start $port >$SMBDR_DEBUG/echo"
 	start=$SECONDS seed=$first
-	while round "$bed" "$seed"; do
+	while round "$transport" "$seed"; do
 		seed=$((seed + conns))
 		[ $((SECONDS - start)) -lt "$time" ] || break
 	done
 	rounds=$(((seed - first) / conns))
-	ktap_diag "$bed, from seed $first: $((rounds * conns)) connections, $((rounds * clients)) servers and \
+	ktap_diag "$transport, from seed $first: $((rounds * conns)) connections, $((rounds * clients)) servers and \
 $((rounds * 4 * calls)) calls in $((SECONDS - start)) s"
-	check "echo server stops for $bed" sh -c "echo stop >$SMBDR_DEBUG/echo"
-	check "consumer unloads for $bed" unload_consumer
+	check "echo server stops for $transport" sh -c "echo stop >$SMBDR_DEBUG/echo"
+	check "consumer unloads for $transport" unload_consumer
 done
 cat /proc/net/smbdirect >&2
 check 'no RDMA resources stay' wait_for 10 rdma_idle

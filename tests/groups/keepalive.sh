@@ -7,19 +7,19 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-need_transport
+need_module
 
 messages_sent() { awk '$1 == "MsgSent" { print $2 }' /proc/net/smbdirect; }
 
 # The suite is idle for about 20 s with an interval of 100 ms at each of two ends: 400 keepalives
 # and as many answers, and few frames. Ping-pong would be hundreds of thousands.
 keepalive() {
-	local bed=$1 before after
+	local transport=$1 before after
 	before=$(messages_sent)
-	run_suite smbdr_keepalive "$bed"
+	run_suite smbdr_keepalive "$transport"
 	after=$(messages_sent)
-	echo "keepalive on $bed: $((after - before)) messages" >&2
-	check "$bed: messages bounded" test "$((after - before))" -lt 10000
+	echo "keepalive on $transport: $((after - before)) messages" >&2
+	check "$transport: messages bounded" test "$((after - before))" -lt 10000
 }
 
 # Hundredths of a second that the CPUs were at work since the machine started.
@@ -36,49 +36,49 @@ busy_ticks() {
 idle_limit=$((20 * idle_seconds))
 ! emulated || idle_limit=$(($(busy_ticks) + 50 * idle_seconds))
 rests() {
-	local bed=$1 what=$2 ticks try
+	local transport=$1 what=$2 ticks try
 	for try in 1 2 3; do
 		sleep 0.5	# what led here is over
 		ticks=$(busy_ticks)
-		echo "$bed, $what, try $try: $ticks of $((100 * idle_seconds)) ticks" >&2
+		echo "$transport, $what, try $try: $ticks of $((100 * idle_seconds)) ticks" >&2
 		[ "$ticks" -gt "$idle_limit" ] || break
 	done
-	check "$bed: no CPU time for $what" test "$ticks" -le "$idle_limit"
+	check "$transport: no CPU time for $what" test "$ticks" -le "$idle_limit"
 }
 # The echo server has a thread in accept() and one in recv() for each connection.
 idle_cpu() {
-	local bed=$1 addr n port
-	addr=$(bed_addr "$bed")
+	local transport=$1 addr n port
+	addr=$(transport_addr "$transport")
 	port=$(consumer_port)
-	check "$bed: consumer loads" load_consumer none "$bed" || return
-	check "$bed: a server starts" sh -c "echo start $port >$SMBDR_DEBUG/echo"
-	rests "$bed" 'a listener, and a thread in accept()'
+	check "$transport: consumer loads" load_consumer none "$transport" || return
+	check "$transport: a server starts" sh -c "echo start $port >$SMBDR_DEBUG/echo"
+	rests "$transport" 'a listener, and a thread in accept()'
 	for n in 1 2 3 4 5 6 7 8; do
-		check "$bed: connection $n" sh -c "echo dial $addr $port 100 >$SMBDR_DEBUG/listening"
+		check "$transport: connection $n" sh -c "echo dial $addr $port 100 >$SMBDR_DEBUG/listening"
 	done
-	rests "$bed" 'eight connections with readers'
-	check "$bed: the server's end of them goes" sh -c "echo stop >$SMBDR_DEBUG/echo"
-	rests "$bed" 'eight connections that have ended'
-	check "$bed: all had ended" sh -c "echo close >$SMBDR_DEBUG/listening"
+	rests "$transport" 'eight connections with readers'
+	check "$transport: the server's end of them goes" sh -c "echo stop >$SMBDR_DEBUG/echo"
+	rests "$transport" 'eight connections that have ended'
+	check "$transport: all had ended" sh -c "echo close >$SMBDR_DEBUG/listening"
 }
 # Most messages that carry no data are grants, one for a quarter of the credits.
 few_grants() {
-	local bed=$1 sent empty
+	local transport=$1 sent empty
 	sent=$(messages_sent)
 	empty=$(empty_sent)
-	check "$bed: data one way" sh -c "echo $(bed_addr "$bed") 257 4 >$SMBDR_DEBUG/transfer"
+	check "$transport: data one way" sh -c "echo $(transport_addr "$transport") 257 4 >$SMBDR_DEBUG/transfer"
 	sent=$(($(messages_sent) - sent))
 	empty=$(($(empty_sent) - empty))
-	echo "$bed, data one way: $empty of $sent messages empty" >&2
-	check "$bed: few of the messages are empty" test "$sent" -gt 1000 -a $((20 * empty)) -lt "$sent"
-	check "$bed: consumer goes" unload_consumer
+	echo "$transport, data one way: $empty of $sent messages empty" >&2
+	check "$transport: few of the messages are empty" test "$sent" -gt 1000 -a $((20 * empty)) -lt "$sent"
+	check "$transport: consumer goes" unload_consumer
 }
 empty_sent() { awk '$1 == "EmptySent" { print $2 }' /proc/net/smbdirect; }
 
-for bed in 'siw v4' 'rxe v4'; do
-	keepalive "$bed"
-	idle_cpu "$bed"
-	few_grants "$bed"
+for transport in "${DEVICES[@]}"; do
+	keepalive "$transport"
+	idle_cpu "$transport"
+	few_grants "$transport"
 done
 cat /proc/net/smbdirect >&2
 ktap_plan

@@ -12,7 +12,7 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
 	exit 0
 fi
-need_transport
+need_module
 backlog=8
 port=9700
 
@@ -200,7 +200,7 @@ unaffected() {
 for type in siw rxe; do
 	# shellcheck disable=SC2034 # for ktap_line
 	KTAP_GROUP="limits $type"
-	addr=$(bed_addr "$type v4")
+	addr=$(transport_addr "$type v4")
 	check 'consumer loads' load_consumer none "$type v4" || continue
 	# What the first ones of all leave in caches is not theirs.
 	check 'an exchange before all' exchange

@@ -6,7 +6,7 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-need_transport
+need_module
 # The first connections of all fill caches that stay.
 load_consumer none 'siw v4' && unload_consumer
 
@@ -24,10 +24,10 @@ slab_same() {
 	[ "$(($(cat /run/slab_after) - before))" -lt 500 ] || { sleep 1; false; }
 }
 many() {
-	local bed=$1 before
+	local transport=$1 before
 	before=$(rdma_counts)
-	run_suite smbdr_many "$bed"
-	check "$bed: rdma resources back" wait_for 20 test_same_rdma "$before"
+	run_suite smbdr_many "$transport"
+	check "$transport: rdma resources back" wait_for 20 test_same_rdma "$before"
 }
 test_same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
 

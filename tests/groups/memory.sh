@@ -21,11 +21,11 @@ in_group() { (echo $BASHPID >$cg/cgroup.procs && echo "$2" >"$SMBDR_DEBUG/$1"); 
 goes_on() { in_group exchange "$addr 300" || { cat "$SMBDR_DEBUG/report"; false; }; }
 
 charges() {
-	local bed=$1 group=$KTAP_GROUP addr
-	addr=$(bed_addr "$bed")
+	local transport=$1 group=$KTAP_GROUP addr
+	addr=$(transport_addr "$transport")
 	# shellcheck disable=SC2034 # for ktap_line
-	KTAP_GROUP="$group $bed"
-	check 'consumer loads' load_consumer none "$bed" || return
+	KTAP_GROUP="$group $transport"
+	check 'consumer loads' load_consumer none "$transport" || return
 	# Both queues full: 4 MiB each, and slots for what is granted.
 	check 'a connection whose reader does not read' in_group storm "open no_credits c 0 $addr 21000"
 	check 'its queues get full' wait_for 10 group_rests
@@ -61,7 +61,7 @@ if ! zgrep -q '^CONFIG_MEMCG=y' /proc/config.gz; then
 	ktap_skip 'what sockets are charged' 'no memory cgroups in this kernel'
 	exit 0
 fi
-need_transport
+need_module
 was=$(cat $limits)
 mount -t cgroup2 none /sys/fs/cgroup && echo +memory >/sys/fs/cgroup/cgroup.subtree_control &&
 	mkdir $cg || ktap_fail 'a memory cgroup'

@@ -6,7 +6,7 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-need_transport
+need_module
 # shellcheck disable=SC2034 # for ktap_line
 KTAP_GROUP='netns rxe'
 other_add || ktap_fail 'a second namespace'

@@ -115,7 +115,7 @@ variant() {
 	check "$name: netem ends" netem_off "$type"
 }
 
-need_transport
+need_module
 other_add || ktap_fail 'a second namespace'
 for type in siw rxe; do
 	# shellcheck disable=SC2034 # for ktap_line

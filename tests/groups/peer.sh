@@ -12,7 +12,7 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
 	exit 0
 fi
-need_transport
+need_module
 peer=/tmp/peer/smbdr-peer
 scenarios=$("$peer" 2>&1 | sed 1d)
 names=$(awk '{ print $1 }' <<<"$scenarios" | sort)
@@ -35,13 +35,13 @@ many_limit=240
 echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
 echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
 against() {
-	local bed=$1 group=$KTAP_GROUP start=$SECONDS name other at limit
-	KTAP_GROUP="$group $bed"
+	local transport=$1 group=$KTAP_GROUP start=$SECONDS name other at limit
+	KTAP_GROUP="$group $transport"
 	# A second stands for two minutes; five seconds are five, or three.
 	local -A ports=([echo]=$port [idle]=$((port + 1)) [hasty]=$((port + 2)) [client]=$((port + 3))
 		[late]=$((port + 4)))
 	port=$((port + 5))
-	check 'consumer loads' load_consumer none "$bed"
+	check 'consumer loads' load_consumer none "$transport"
 	check 'echo server starts' echo_start "${ports[echo]}"
 	check 'idle echo server starts' echo_start "${ports[idle]}" interval=1000
 	check 'hasty echo server starts' echo_start "${ports[hasty]}" interval=1000 timeout=3000
@@ -51,12 +51,12 @@ against() {
 		at=${EPOCHREALTIME/./} limit=60
 		# It waits for nothing longer than ten seconds itself, but 65536 messages take their time.
 		[ "$name" != SmbdDataTransfer_SmallLengthSegment ] || limit=$many_limit
-		check "$name" timeout "$limit" "$peer" "$name" "$(bed_addr "$bed")" "${ports[$other]}" </dev/null
-		echo "$(((${EPOCHREALTIME/./} - at) / 1000)) ms $bed $name" >&2
+		check "$name" timeout "$limit" "$peer" "$name" "$(transport_addr "$transport")" "${ports[$other]}" </dev/null
+		echo "$(((${EPOCHREALTIME/./} - at) / 1000)) ms $transport $name" >&2
 	done <<<"$scenarios"
 	check 'echo servers stop' echo_stop
 	check 'consumer unloads' unload_consumer
-	echo "peer on $bed: $((SECONDS - start)) s" >&2
+	echo "peer on $transport: $((SECONDS - start)) s" >&2
 	KTAP_GROUP=$group
 }
 against 'siw v4'

@@ -15,12 +15,12 @@ regions_left() { echo "$(($(counter MrRegistered) - $(counter MrInvLocal) - $(co
 # attack. So a suite that fails while rxe counted repetitions is run again, twice at most.
 # Afterwards, before is what regions_left said before the last try.
 run_rdma() {
-	local suite=$1 bed=$2 try repeated said
+	local suite=$1 transport=$2 try repeated said
 	for try in 1 2 3; do
 		before=$(regions_left)
 		repeated=$(rxe_repetitions)
-		said=$(run_suite "$suite" "$bed")
-		[[ $bed == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$repeated" ]] || break
+		said=$(run_suite "$suite" "$transport")
+		[[ $transport == rxe* && $said == *'not ok'* && $(rxe_repetitions) != "$repeated" ]] || break
 		echo "$suite, try $try: rxe repeated itself, and these failed" >&2
 		grep -A9 '^not ok' <<<"$said" >&2
 	done
@@ -28,13 +28,13 @@ run_rdma() {
 	ktap_count=$((ktap_count + $(grep -cE '^(not )?ok' <<<"$said")))
 }
 
-need_transport
-for bed in 'siw v4' 'rxe v4'; do
+need_module
+for transport in "${DEVICES[@]}"; do
 	for suite in smbdr_rdma smbdr_rdma_descs smbdr_rdma_misuse; do
-		run_rdma "$suite" "$bed"
-		check "$suite on $bed: all regions were invalidated" test "$(regions_left)" = "$before"
+		run_rdma "$suite" "$transport"
+		check "$suite on $transport: all regions were invalidated" test "$(regions_left)" = "$before"
 	done
-	for suite in smbdr_rdma_attack smbdr_rdma_stress smbdr_rdma_end; do run_rdma "$suite" "$bed"; done
+	for suite in smbdr_rdma_attack smbdr_rdma_stress smbdr_rdma_end; do run_rdma "$suite" "$transport"; done
 done
 # siw's packets pass lo, those of rxe between two addresses of its own pass nothing.
 check 'lo gets slow' tc qdisc add dev lo root netem limit 20000 delay 10ms

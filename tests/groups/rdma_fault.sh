@@ -22,12 +22,12 @@ counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 
 # counted BED CASE COUNTER=RISE...: run one case and look at the counters.
 counted() {
-	local bed=$1 case=$2 pair group=$KTAP_GROUP
+	local transport=$1 case=$2 pair group=$KTAP_GROUP
 	local -A before=()
 	shift 2
-	KTAP_GROUP="$group $bed"
+	KTAP_GROUP="$group $transport"
 	for pair; do before[${pair%=*}]=$(counter "${pair%=*}"); done
-	if check "load for $case" load_consumer "smbdr_rdma_attack.$case" "$bed"; then
+	if check "load for $case" load_consumer "smbdr_rdma_attack.$case" "$transport"; then
 		kunit_results smbdr_rdma_attack
 		check "unload after $case" unload_consumer
 		for pair; do
@@ -61,7 +61,7 @@ squat() {
 # The listener's own device: what had come is there, then accept() says why there is no more.
 listener_loses_device() {
 	local type=$1 addr
-	addr=$(bed_addr "$type v4")
+	addr=$(transport_addr "$type v4")
 	check "listener $type: consumer loads" load_consumer none "$type v4" || return
 	check "listener $type: listens" listening open "$addr" 20900
 	check "listener $type: one waits" listening dial "$addr" 20900 0
@@ -83,7 +83,7 @@ listener_loses_device() {
 # and some have not negotiated. Those must not wait for their timer, which is set to a minute.
 wildcard_loses_device() {
 	local type=$1 other=$2 gone stays
-	gone=$(bed_addr "$type v4") stays=$(bed_addr "$other v4")
+	gone=$(transport_addr "$type v4") stays=$(transport_addr "$other v4")
 	check "wildcard, $type: consumer loads" load_consumer none "$type v4" || return
 	check "wildcard, $type: listens" listening open 0.0.0.0 20901
 	check "wildcard, $type: one waits" listening dial "$gone" 20901 0
@@ -109,10 +109,10 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
 	exit 0
 fi
-need_transport
-for bed in 'siw v4' 'rxe v4'; do
-	counted "$bed" stress_counts MrRegistered=11 MrInvRemote=10 MrInvLocal=1 ProtoErrors=0
-	counted "$bed" stress_foreign_key MrInvRemote=0 ProtoErrors=2
+need_module
+for transport in "${DEVICES[@]}"; do
+	counted "$transport" stress_counts MrRegistered=11 MrInvRemote=10 MrInvLocal=1 ProtoErrors=0
+	counted "$transport" stress_foreign_key MrInvRemote=0 ProtoErrors=2
 done
 
 # Connections go in the background.
@@ -140,10 +140,10 @@ wildcard_loses_device siw rxe
 wildcard_loses_device rxe siw
 check 'RDMA resources as before the listeners' wait_for 10 counts_are "$at_start"
 # And it still works.
-for bed in 'siw v4' 'rxe v4'; do
-	check "consumer on $bed" load_consumer smbdr_rdma.rdma_default_limit "$bed"
+for transport in "${DEVICES[@]}"; do
+	check "consumer on $transport" load_consumer smbdr_rdma.rdma_default_limit "$transport"
 	kunit_results smbdr_rdma
-	check "consumer goes from $bed" unload_consumer
+	check "consumer goes from $transport" unload_consumer
 done
 check 'no RDMA resources stay' wait_for 10 rdma_idle
 leaks=$(kmemleak_check)

@@ -28,7 +28,7 @@ limit=$((2 * patience + 2))
 # is told of by more than a trace.
 log_expect 'Call Trace:$'
 
-need_transport
+need_module
 
 set_both() {
 	local f
@@ -104,10 +104,10 @@ same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
 
 # while_short NAME ONE_OF WHO BED: all jobs over and over.
 while_short() {
-	local name=$1 bed=$4 addr end short=1 slowest=0
-	addr=$(bed_addr "$bed")
+	local name=$1 transport=$4 addr end short=1 slowest=0
+	addr=$(transport_addr "$transport")
 	check "$name: memory becomes short" shortage "$2" "$3" || return
-	[[ $bed == rxe* ]] || workers_may_fail 1
+	[[ $transport == rxe* ]] || workers_may_fail 1
 	end=$((SECONDS + seconds))
 	while [ "$SECONDS" -lt "$end" ]; do
 		attempt exchange "$addr" 100
@@ -121,17 +121,17 @@ while_short() {
 
 # To make a connection takes hundreds of requests; most of them are not the callers'.
 declare -A rare=(['siw v4']=4000 ['rxe v4']=200)
-for bed in 'siw v4' 'rxe v4'; do
+for transport in "${DEVICES[@]}"; do
 	# shellcheck disable=SC2034 # for ktap_line
-	KTAP_GROUP="shortage $bed"
+	KTAP_GROUP="shortage $transport"
 	before=$(rdma_counts) good=0 ended=0 short=
-	check 'consumer loads' load_consumer none "$bed" "timeout=$((patience * 1000))" || continue
-	while_short 'for who cannot wait' 10 Y "$bed"
-	while_short 'for all' "${rare[$bed]}" N "$bed"
+	check 'consumer loads' load_consumer none "$transport" "timeout=$((patience * 1000))" || continue
+	while_short 'for who cannot wait' 10 Y "$transport"
+	while_short 'for all' "${rare[$transport]}" N "$transport"
 	check "there was enough to go on with: $good jobs were done" test "$good" -gt 0
 	check "and too little for others: $ended jobs ended" test "$ended" -gt 0
-	check 'afterwards: frames both ways' works exchange "$(bed_addr "$bed")" 500
-	check 'afterwards: RDMA' works rdma "$(bed_addr "$bed")" 1
+	check 'afterwards: frames both ways' works exchange "$(transport_addr "$transport")" 500
+	check 'afterwards: RDMA' works rdma "$(transport_addr "$transport")" 1
 	check 'RDMA objects as before' wait_for 10 same_rdma "$before"
 	check 'consumer goes' unload_consumer
 done

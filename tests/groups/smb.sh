@@ -10,9 +10,9 @@
 . /run/top/tests/consumer/smb.sh
 
 share() {
-	local bed=$1 group=$KTAP_GROUP addr
-	addr=$(bed_addr "$bed")
-	KTAP_GROUP="$group $bed"
+	local transport=$1 group=$KTAP_GROUP addr
+	addr=$(transport_addr "$transport")
+	KTAP_GROUP="$group $transport"
 	if check 'mount' mount_share "$addr" cache=none; then
 		head -c 30000000 /dev/urandom >/tmp/data
 		check 'copy in' cp /tmp/data "$SMB_MNT/data"

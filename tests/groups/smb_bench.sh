@@ -12,10 +12,10 @@
 
 mount_for() {
 	local addr
-	addr=$(bed_addr "$1 v4")
+	addr=$(transport_addr "$1 v4")
 	case $1 in
 	tcp) timeout 60 mount -i -t cifs "//$addr/share" "$SMB_MNT" \
-		-o "ip=$addr,port=$(bed_smb_port tcp),username=guest,password=,vers=3.1.1,noperm,cache=none" ;;
+		-o "ip=$addr,port=$(smb_port_of tcp),username=guest,password=,vers=3.1.1,noperm,cache=none" ;;
 	*) mount_share "$addr" cache=none ;;
 	esac
 }
@@ -27,7 +27,7 @@ measure() {
 # as many threads, between memory that is registered before. Of a file read, it is the writes.
 measure_verbs() {
 	local t way size port=30000 debug=/sys/kernel/debug/smbdr_bench
-	need_transport || return 1
+	need_module || return 1
 	if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
 		check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || return 1
 	fi
@@ -49,7 +49,7 @@ measure_verbs() {
 }
 verbs() {
 	wait_for 30 rdma_idle &&
-		(echo "verbs $2 $(bed_addr "$1 v4") $port $([ "$3" = 1M ] && echo 1048576 || echo 65536) 4 $(($(param smbdr_bench_seconds 3) * 1000))" >"$debug/run")
+		(echo "verbs $2 $(transport_addr "$1 v4") $port $([ "$3" = 1M ] && echo 1048576 || echo 65536) 4 $(($(param smbdr_bench_seconds 3) * 1000))" >"$debug/run")
 }
 
 measure_all() {

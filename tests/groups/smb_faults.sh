@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What happens to a mount while the server, the link or the device goes and comes back, with I/O
 # running: nothing that was synced may be lost, and I/O goes on. What it met is printed, so that
-# our pair can be held against the stock one. The kernel parameters smbdr_smb_beds and
+# our pair can be held against the stock one. The kernel parameters smbdr_devices and
 # smbdr_smb_faults (comma separated) restrict the devices and the faults.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
@@ -14,7 +14,7 @@
 stop=/tmp/io.stop
 # Does the server's file change again after it was last changed at $1?
 changed_since() { [ "$(stat -c %y "$SMB_SHARE/io" 2>/dev/null)" != "$1" ]; }
-bed_dev() { echo "d${1% *}"; }
+dummy_of() { echo "d${1% *}"; }
 
 fault_server() {
 	check 'the server stops' stop_ksmbd
@@ -22,9 +22,9 @@ fault_server() {
 	check 'the server starts' start_ksmbd
 }
 fault_link() {
-	ip link set "$(bed_dev "$1")" down
+	ip link set "$(dummy_of "$1")" down
 	sleep 20
-	ip link set "$(bed_dev "$1")" up
+	ip link set "$(dummy_of "$1")" up
 	[ "${1% *}" = siw ] && ip -6 addr replace fd77::1/64 dev dsiw nodad
 	[ "${1% *}" = siw ] || ip -6 addr replace fd78::1/64 dev drxe nodad
 	return 0
@@ -33,21 +33,21 @@ fault_device() {
 	local name=${1% *}
 	check 'the device goes' rdma link delete "${name}0"
 	sleep 5
-	check 'the device comes back' rdma link add "${name}0" type "$name" netdev "$(bed_dev "$1")"
+	check 'the device comes back' rdma link add "${name}0" type "$name" netdev "$(dummy_of "$1")"
 }
 
 # fault NAME BED: I/O before, during and after.
 fault() {
-	local name=$1 bed=$2 group=$KTAP_GROUP addr pid said
-	addr=$(bed_addr "$bed")
-	KTAP_GROUP="$group $bed $name"
+	local name=$1 transport=$2 group=$KTAP_GROUP addr pid said
+	addr=$(transport_addr "$transport")
+	KTAP_GROUP="$group $transport $name"
 	rm -f "$stop" "$SMB_SHARE/io"
 	if check 'mount' mount_share "$addr" 'echo_interval=4'; then
 		python3 /run/top/tests/smb/io.py "$SMB_MNT/io" "$stop" >/tmp/io.said 2>/tmp/io.err &
 		pid=$!
 		check 'I/O runs' wait_for 20 test -s "$SMB_SHARE/io"
 		sleep 2
-		"fault_$name" "$bed"
+		"fault_$name" "$transport"
 		check 'I/O goes on' wait_for 90 changed_since "$(stat -c %y "$SMB_SHARE/io")"
 		sleep 3
 		touch "$stop"
@@ -57,18 +57,18 @@ fault() {
 		said=$(cat /tmp/io.said)
 		check 'nothing that was synced is lost' sh -c 'case "$1" in *"wrong 0") ;; *) false ;; esac' - "$said"
 		cat /tmp/io.err >&2
-		echo "fault $bed $name: $said" | tee -a /run/out/faults >&2
+		echo "fault $transport $name: $said" | tee -a /run/out/faults >&2
 		check 'unmount' umount_share
 	fi
 	KTAP_GROUP=$group
 }
 
 all_faults() {
-	local bed name
-	for bed in $(param smbdr_smb_beds siw,rxe); do
+	local transport name
+	for transport in $(param smbdr_devices siw,rxe); do
 		for name in $(param smbdr_smb_faults server,link,device); do
 			# Once its link was down, rxe does not let anybody connect, the stock pair neither.
-			[ "$bed $name" = 'rxe link' ] || fault "$name" "$bed v4"
+			[ "$transport $name" = 'rxe link' ] || fault "$name" "$transport v4"
 		done
 	done
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Real work on a share that cifs mounts from ksmbd over RDMA: what make check-smb runs for each pair
 # of client and server: very many files, a very large one, signed and encrypted mounts. Nothing may
-# differ, nothing may be said in the log. The kernel parameter smbdr_smb_beds (comma separated)
+# differ, nothing may be said in the log. The kernel parameter smbdr_devices (comma separated)
 # restricts the devices: siw, rxe.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
@@ -58,10 +58,10 @@ plain_mount() {
 }
 
 share_full() {
-	local bed=$1 group=$KTAP_GROUP addr
-	addr=$(bed_addr "$bed")
-	KTAP_GROUP="$group $bed"
-	echo "== $bed, $SECONDS s" >&2
+	local transport=$1 group=$KTAP_GROUP addr
+	addr=$(transport_addr "$transport")
+	KTAP_GROUP="$group $transport"
+	echo "== $transport, $SECONDS s" >&2
 	if check 'mount with a cache' mount_share "$addr" cache=strict; then
 		check 'copy a tree of 20 000 files in' copy_tree /tmp/tree "$SMB_MNT/tree"
 		drop_caches
@@ -106,5 +106,5 @@ mkdir -p /tmp/tree/small
 cp -r /tmp/tree/fs/smb /tmp/tree/small/
 head -c 100000000 /dev/urandom >/tmp/data
 check 'the tree has 20 000 files' test "$(find /tmp/tree -type f | wc -l)" -ge 20000
-with_client with_server on_smb_beds share_full
+with_client with_server on_smb_devices share_full
 ktap_plan

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What make check-smb does to a share with many at a time: fio, which compares what it reads with what
-# it wrote, and two mounts that lock and cache the same files. smbdr_smb_beds as for smb_full.
+# it wrote, and two mounts that lock and cache the same files. smbdr_devices as for smb_full.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -37,10 +37,10 @@ two_mounts() {
 }
 
 share_io() {
-	local bed=$1 group=$KTAP_GROUP addr
-	addr=$(bed_addr "$bed")
-	KTAP_GROUP="$group $bed"
-	echo "== $bed, $SECONDS s" >&2
+	local transport=$1 group=$KTAP_GROUP addr
+	addr=$(transport_addr "$transport")
+	KTAP_GROUP="$group $transport"
+	echo "== $transport, $SECONDS s" >&2
 	if check 'mount' mount_share "$addr" cache=none; then
 		verify direct 1 4k 2m
 		verify direct 1 64k 8m
@@ -63,5 +63,5 @@ share_io() {
 }
 need_tools fio python3
 mkdir -p "$second"
-with_client with_server on_smb_beds share_io
+with_client with_server on_smb_devices share_io
 ktap_plan

@@ -19,7 +19,7 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
 	exit 0
 fi
-need_transport
+need_module
 seed=${smbdr_storm_seed:-$((EPOCHSECONDS % 32768))}
 rounds=${smbdr_storm_rounds:-}
 ktap_diag "seed $seed"
@@ -143,7 +143,7 @@ deal() {
 # One round: prints what went wrong. Not in a subshell, because it starts processes.
 round() {
 	local type=$1 state=$2 end=$3 action=$4 port=$5 pause=$6 at pid=0 ended=ended open=$2
-	at=$(bed_addr "$type v4")
+	at=$(transport_addr "$type v4")
 	case $type-$action in
 	rxe-namespace | rxe-silence)
 		other_there || { echo 'no second namespace'; return 1; }
@@ -279,7 +279,7 @@ for type in siw rxe; do
 	check 'consumer goes' timeout 20 rmmod smbdr_test
 	check 'the module goes' timeout 20 rmmod net_smbdirect
 	check 'RDMA resources as before' test "$(rdma_counts | sort)" = "$(sort <<<"$before")"
-	need_transport
+	need_module
 done
 leaks=$(kmemleak_check)
 check 'nothing leaks' test -z "$leaks"

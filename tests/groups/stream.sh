@@ -6,8 +6,7 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-need_transport
-run_suite smbdr_stream 'tcp v4'
-stream() { run_suite smbdr_stream "$1"; }
-on_every_bed stream
+need_module
+stream() { suite smbdr_stream "$1"; }
+on_every_transport stream
 ktap_plan

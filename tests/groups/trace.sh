@@ -17,7 +17,7 @@ all_ended() { [ "$(counter ConnClosed)" = $(($(counter ConnActive) + $(counter C
 
 # The counters start from zero.
 ! module_loaded net_smbdirect || check 'the module goes' wait_for 20 unload_module net_smbdirect
-need_transport
+need_module
 check 'events can be enabled' sh -c "echo 1 >$events/enable"
 use() {
 	check "$1 on $2" load_consumer "smbdr_api.$1" "$2"

@@ -34,7 +34,7 @@ class Guest:
         self.end = bed.ends[role]
         env = dict(os.environ, OUT=str(self.out), SMB=" ".join(smb), MEM="2G", TIMEOUT="900",
                    NET_FD=str(self.end.fileno()),
-                   APPEND=f"smbdr_smb_beds={bed.type} smbdr_share={bed.share} smbdr_file={name}")
+                   APPEND=f"smbdr_devices={bed.type} smbdr_share={bed.share} smbdr_file={name}")
         self.log = open(bed.work / f"{name}.log", "w+")
         self.run = subprocess.Popen([TOP / "tests/vm/run.sh", "release", f"pair_{role}"], env=env,
                                     pass_fds=[self.end.fileno()], stdout=self.log,
