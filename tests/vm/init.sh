@@ -119,8 +119,10 @@ dump_stacks() {
 	done
 }
 
-# Emulated, a test may take minutes.
-grep -qw hostfs /proc/filesystems || echo 900 >/proc/sys/kernel/hung_task_timeout_secs
+# KUnit waits for a case without a way out. Emulated, that may take minutes.
+hung=60
+grep -qw hostfs /proc/filesystems || hung=900
+scaled "$hung" >/proc/sys/kernel/hung_task_timeout_secs
 # Data races are looked for from here on.
 kcsan=/sys/kernel/debug/kcsan
 [ ! -e "$kcsan" ] || echo on >"$kcsan"
