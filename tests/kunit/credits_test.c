@@ -302,6 +302,17 @@ static void credits_saturate(struct kunit *test)
 	}
 	/* The grant after the last message cost one. */
 	KUNIT_EXPECT_LE(test, U32_MAX - 1, c.send);
+
+	/* A grant has 16 bits on the wire; the rest waits for the next message. */
+	c.posted = c.announced + 70000;
+	KUNIT_EXPECT_EQ(test, smbdr_credits_spend(&c), 65535);
+	KUNIT_EXPECT_EQ(test, smbdr_credits_spend(&c), 70000 - 65535);
+
+	/* The queues hold no more than this, even for our last credit. */
+	c.send = 1;
+	c.posted = 255 + SMBDR_CREDITS_SPARE;
+	c.announced = c.posted;
+	KUNIT_EXPECT_EQ(test, smbdr_credits_want(&c, true, true, SMBDR_ROOM_OPEN), 0);
 }
 
 /* Any order of calls, for all sizes: the invariants hold and receives stay bounded. */

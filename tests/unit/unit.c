@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs the KUnit suites as a program; prints KTAP. See include/kunit/test.h. */
+/*
+ * Runs the KUnit suites as a program; prints KTAP. See include/kunit/test.h.
+ *
+ * Exit status: 0, or FAILED if an expectation of a case was not met. Anything
+ * else means that the program itself did not get through.
+ */
 #include <kunit/test.h>
+
+#define FAILED	2	/* exit status */
 
 void *unit_alloc(struct kunit *test, size_t size)
 {
 	void *mem = calloc(1, size);
 
+	if (!mem) {
+		printf("# no memory\n");
+		exit(1);
+	}
 	if (test->nr_mem == sizeof(test->mem) / sizeof(test->mem[0])) {
 		/* Old ones first: no test holds on to that many. */
 		free(test->mem[0]);
@@ -56,5 +67,5 @@ int main(void)
 		passed += n - 1 - bad;
 	}
 	printf("%d passed, %d failed\n", passed, failed);
-	return failed != 0;
+	return failed ? FAILED : 0;
 }
