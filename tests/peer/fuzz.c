@@ -55,6 +55,7 @@ static bool careful;	/* no mistakes in our messages */
 /* Of all processes: connections of clients and those that agreed, messages that the rules judged. */
 static struct {
 	uint32_t came, agreed, judged;
+	bool iwarp;
 } *seen;
 
 /* splitmix64: every seed is as good as any other. */
@@ -414,6 +415,7 @@ static void server(void)
 	serves = true;
 	peer_may_be_asked = true;
 	peer_listen();
+	seen->iwarp = peer_iwarp();
 	peer_check(write(ready[1], "", 1) == 1, "pipe");
 	peer_await();
 	one_more(&seen->came);
@@ -478,13 +480,24 @@ static void begin(void)
 	peer_check(seen != MAP_FAILED, "mmap: %s", strerror(errno));
 }
 
-/* If nobody agrees with us there is nothing to judge. */
+/* If nobody agrees with us there is nothing to judge. A few that are played again prove nothing. */
 static void end(uint32_t count)
 {
 	printf("%u agreed, %u messages judged\n", seen->agreed, seen->judged);
-	peer_check(seen->agreed >= count / 3 && seen->judged >= 2 * count,
+	peer_check(count < BETWEEN || (seen->agreed >= count / 3 && seen->judged >= 2 * count),
 		   "of %u connections %u agreed, and %u messages came", count, seen->agreed,
 		   seen->judged);
+}
+
+/*
+ * siw can lose the request of a client: the server hears of nothing, and the
+ * client gives up when the timer of siw at either end fires, after ten
+ * seconds. No other driver does, and nothing else may end like this.
+ */
+static bool siw_lost(const char *outcome, double age)
+{
+	return seen->iwarp && age > 9 &&
+	       (!strcmp(outcome, "connect 110") || !strcmp(outcome, "connect 104"));
 }
 
 void peer_fuzz(uint64_t seed, uint32_t count)
@@ -536,8 +549,11 @@ void peer_fuzz_clients(uint64_t seed, uint32_t count)
 		peer_check(known(got), "seed %llu: the client came to \"%s\"",
 			   (unsigned long long)seed + done, got);
 		unlike += strcmp(got, "done 0") != 0;
-		/* siw can lose a request: the client has given up, and its server would wait for ever. */
+		/* Its server would wait for ever. */
 		if (seen->came + lost == done) {
+			peer_check(siw_lost(got, client_age()),
+				   "seed %llu: the client did not come, but to \"%s\" after %.1f s",
+				   (unsigned long long)seed + done, got, client_age());
 			kill(pid, SIGKILL);
 			peer_check(waitpid(pid, NULL, 0) == pid, "waitpid");
 			lost++;
@@ -547,7 +563,7 @@ void peer_fuzz_clients(uint64_t seed, uint32_t count)
 		ended += early(status, seed + done);
 	}
 	peer_check(lost <= 1 + count / 50, "%u of %u clients did not come", lost, count);
-	printf("%u clients from seed %llu, %u servers ended early, %u clients without their frame\n",
-	       count, (unsigned long long)seed, ended, unlike);
+	printf("%u clients from seed %llu, %u lost by siw, %u servers ended early, %u clients without their frame\n",
+	       count, (unsigned long long)seed, lost, ended, unlike);
 	end(count);
 }

@@ -179,7 +179,7 @@ void peer_connect_when_free(void)
 
 bool peer_iwarp(void)
 {
-	return id->verbs->device->transport_type == IBV_TRANSPORT_IWARP;
+	return (id ? id : listener)->verbs->device->transport_type == IBV_TRANSPORT_IWARP;
 }
 
 static void modify_qp(enum ibv_qp_state state)
