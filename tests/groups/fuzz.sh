@@ -3,8 +3,8 @@
 # Connections that are a little wrong, by the thousand, to a socket that echoes and from a socket
 # that wants an echo, and random socket calls. What our side sends to them is judged message by
 # message, what the kernel says of it at the end of the run. On the kernel's command line:
-# smbdr_fuzz_seed where to begin, smbdr_fuzz_seconds how long to go on for each bed; one round at
-# least.
+# smbdr_fuzz_seed where to begin, by default the time, smbdr_fuzz_seconds how long to go on for each
+# bed; one round at least.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -15,21 +15,26 @@ if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer 2>&1); then
 	exit 0
 fi
 need_module
-first=$(param smbdr_fuzz_seed 1)
+# A round uses as many seeds as it makes connections: runs that follow each other share none.
+first=$(param smbdr_fuzz_seed "$(date +%s)000")
 time=$(param smbdr_fuzz_seconds 0)
 conns=500 clients=100 calls=3000
+ktap_diag "seed $first"
 
 fuzz_peer() { /tmp/peer/smbdr-peer "$@" >/tmp/said; }
 # One round from seed $2: connections to a server, servers of a client, then calls of four threads.
+# A result that fails names the seed with its command.
 round() {
-	local transport=$1 seed=$2
-	check "connections $transport from seed $seed" \
-		fuzz_peer fuzz "$(transport_addr "$transport")" "$port" "$seed" "$conns"
-	cat /tmp/said >&2
-	check "servers $transport from seed $seed" \
+	local transport=$1 seed=$2 status
+	check "connections $transport" fuzz_peer fuzz "$(transport_addr "$transport")" "$port" "$seed" "$conns"
+	ktap_diag "$(cat /tmp/said)"
+	check "servers $transport" \
 		fuzz_peer fuzz_clients "$(transport_addr "$transport")" "$((port + 10))" "$seed" "$clients"
-	cat /tmp/said >&2
-	check "socket calls $transport from seed $seed" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
+	ktap_diag "$(cat /tmp/said)"
+	check "socket calls $transport" sh -c "echo $seed $calls >$SMBDR_DEBUG/fuzz"
+	status=$?
+	ktap_diag "$(cat "$SMBDR_DEBUG/report")"
+	return "$status"
 }
 
 port=9600
