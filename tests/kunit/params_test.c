@@ -23,8 +23,14 @@ static void params_defaults(struct kunit *test)
 	struct smbdr_negotiate_req req;
 	struct smbdr_params p;
 
+	memset(&p, 0xff, sizeof(p));
 	smbdr_params_init(&p);
 	KUNIT_EXPECT_EQ(test, smbdr_params_check(&p), 0);
+	KUNIT_EXPECT_EQ(test, p.keepalive_interval, 120000);
+	KUNIT_EXPECT_EQ(test, p.keepalive_timeout, 5000);
+	KUNIT_EXPECT_EQ(test, p.connect_timeout, 120000);
+	KUNIT_EXPECT_EQ(test, p.negotiate_timeout, 5000);
+	KUNIT_EXPECT_EQ(test, p.device_class, SMBDIRECT_DEVICE_ANY);
 	KUNIT_EXPECT_EQ(test, p.max_send_size, 8136);
 	KUNIT_EXPECT_EQ(test, p.max_recv_size, 8192);
 	KUNIT_EXPECT_EQ(test, p.max_fragmented_size, 1048576);
@@ -289,6 +295,7 @@ static const struct params_private_case {
 	{ "Linux server", { 0, 0, 0, 1, 0, 0, 0, 8 }, 8, true, 1, 8 },
 	{ "more follows", { 0, 0, 0, 32, 0, 0, 0, 1, 9, 9, 9, 9 }, 12, true, 32, 1 },
 	{ "large", { 0, 0, 1, 0, 0, 0, 0xff, 0xff }, 8, true, 255, 255 },
+	{ "large, both", { 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff }, 8, true, 255, 255 },
 	{ "large, old", { 0, 1, 0, 0, 0xff, 0xff, 0, 0 }, 8, true, 255, 255 },
 	{ "no reads served", { 0, 0, 0, 0, 0, 0, 0, 1 }, 8, true, 1, 1 },
 	{ "no reads served, old", { 0, 0, 0, 0, 1, 0, 0, 0 }, 8, true, 1, 1 },

@@ -188,6 +188,7 @@ mutant reasm 'only the last fragment counts' 'r->received += data_length' 'r->re
 mutant reasm 'the rest includes the payload' 'r->remaining = remaining_length' 'r->remaining = rest'
 mutant reasm 'what is refused is accounted' 'if (rest != r->remaining)' 'if (rest != r->remaining && !(r->remaining = 0))'
 
+mutant params 'a default is something else' 'p->connect_timeout = 120000' 'p->connect_timeout = 5000'
 mutant params 'the lowest value is out of range' 'value >= low' 'value > low'
 mutant params 'the highest value is out of range' 'value <= high' 'value < high'
 mutant params 'a time has no range' '	    !smbdr_params_time(p->negotiate_timeout))' '	    0)'
@@ -235,6 +236,7 @@ mutant params 'seven bytes of private data are enough' 'len < SMBDR_IRD_ORD_SIZE
 mutant params 'one byte order only' 'i = get_unaligned_le32(p);
 		o = get_unaligned_le32(p + 4);' ''
 mutant params 'a peer that serves no reads has said nothing' '(ird || ord)' '(ird && ord)'
+mutant params 'the largest plausible depth is not' 'ird <= SMBDR_PLAUSIBLE_DEPTH' 'ird < SMBDR_PLAUSIBLE_DEPTH'
 mutant params 'depths of the peer have no bound' '*ord = clamp_t(u32, o, 1, SMBDR_MAX_DEPTH)' '*ord = o'
 mutant params 'a device of any depth is taken' 'depth < send_extra + SMBDR_MIN_SQ_WRS || ' ''
 mutant params 'the completion queue is not looked at' 'min(lim->max_qp_wr, lim->max_cqe)' 'lim->max_qp_wr'
