@@ -163,8 +163,7 @@ static int st_fz_option(struct st_fz_user *u, struct socket *sock)
 	     opt == SO_SNDTIMEO_NEW || opt == SO_LINGER))
 		return 0;
 	if (st_fz_rnd(u, 3))
-		return do_sock_getsockopt(sock, false, level, opt, KERNEL_SOCKPTR(val),
-					  KERNEL_SOCKPTR(&len));
+		return st_read_opt(sock, level, opt, val, &len);
 	*val = st_fz_odd(u);
 	return do_sock_setsockopt(sock, false, level, opt, KERNEL_SOCKPTR(val), len);
 }

@@ -17,10 +17,14 @@
 #include <linux/bvec.h>
 #include <linux/inet.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/poll.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 #include <linux/module.h>
@@ -32,6 +36,8 @@
 
 static u8 *st_table;
 static atomic_t st_next_port = ATOMIC_INIT(0);
+/* The program that loaded the module: user memory for kernel threads. */
+static struct mm_struct *st_user_mm;
 static bool st_is_stuck;
 
 int st_lib_init(void)
@@ -47,11 +53,14 @@ int st_lib_init(void)
 	}
 	for (; i < ST_PERIOD + ST_PATTERN_MAX; i++)
 		st_table[i] = st_table[i - ST_PERIOD];
+	st_user_mm = current->mm;
+	mmget(st_user_mm);
 	return 0;
 }
 
 void st_lib_exit(void)
 {
+	mmput(st_user_mm);
 	vfree(st_table);
 }
 
@@ -184,13 +193,58 @@ int st_setopt(struct socket *sock, int level, int opt, int val)
 				  KERNEL_SOCKPTR(&val), sizeof(val));
 }
 
+/*
+ * getsockopt() as a program calls it: @val is copied to user memory and back.
+ * A kernel thread borrows the address space of the program that loaded us.
+ */
+int st_read_opt_user(struct socket *sock, int level, int opt, void *val, int *len)
+{
+	size_t room = clamp(*len, 0, (int)(PAGE_SIZE - sizeof(*len)));
+	bool borrow = !current->mm;
+	int ret = -EFAULT, got;
+	void __user *uval;
+	int __user *ulen;
+	unsigned long at;
+
+	if (borrow)
+		kthread_use_mm(st_user_mm);
+	at = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	if (IS_ERR_VALUE(at)) {
+		ret = at;
+		goto out;
+	}
+	uval = (void __user *)at;
+	ulen = uval + PAGE_SIZE - sizeof(*ulen);
+	if (!put_user(*len, ulen) && !copy_to_user(uval, val, room)) {
+		got = do_sock_getsockopt(sock, false, level, opt, USER_SOCKPTR(uval),
+					 USER_SOCKPTR(ulen));
+		if (!get_user(*len, ulen) && !copy_from_user(val, uval, room))
+			ret = got;
+	}
+	vm_munmap(at, PAGE_SIZE);
+out:
+	if (borrow)
+		kthread_unuse_mm(st_user_mm);
+	return ret;
+}
+
+/* getsockopt() as a kernel user calls it, if this kernel lets him. */
+int st_read_opt(struct socket *sock, int level, int opt, void *val, int *len)
+{
+#ifdef SMBDR_COMPAT_GETSOCKOPT
+	return st_read_opt_user(sock, level, opt, val, len);
+#else
+	return do_sock_getsockopt(sock, false, level, opt, KERNEL_SOCKPTR(val),
+				  KERNEL_SOCKPTR(len));
+#endif
+}
+
 int st_getopt(struct socket *sock, int level, int opt, int *val)
 {
 	int len = sizeof(*val);
-	int ret;
+	int ret = st_read_opt(sock, level, opt, val, &len);
 
-	ret = do_sock_getsockopt(sock, false, level, opt, KERNEL_SOCKPTR(val),
-				 KERNEL_SOCKPTR(&len));
 	return ret ?: len == sizeof(*val) ? 0 : -EMSGSIZE;
 }
 
@@ -199,8 +253,7 @@ int st_info(struct socket *sock, struct smbdirect_info *info)
 	int len = sizeof(*info);
 
 	memset(info, 0, sizeof(*info));
-	return do_sock_getsockopt(sock, false, SOL_SMBDIRECT, SMBDIRECT_INFO,
-				  KERNEL_SOCKPTR(info), KERNEL_SOCKPTR(&len));
+	return st_read_opt(sock, SOL_SMBDIRECT, SMBDIRECT_INFO, info, &len);
 }
 
 /* Nothing to do over TCP, where only the contrast in data is of interest. */

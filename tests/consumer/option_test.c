@@ -146,6 +146,51 @@ static void option_negotiated_default(struct kunit *test)
 	st_pair_close(&p);
 }
 
+/* How much of SMBDIRECT_INFO is filled, by the length that the caller gives. */
+static const struct option_len {
+	const char *name;
+	int len, ret, filled;
+} option_lens[] = {
+	{ "negative", -1, -EINVAL, 0 },
+	{ "none", 0, 0, 0 },
+	{ "one byte", 1, 0, 1 },
+	{ "a part", 21, 0, 21 },
+	{ "all", sizeof(struct smbdirect_info), 0, sizeof(struct smbdirect_info) },
+	{ "more", 256, 0, sizeof(struct smbdirect_info) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(option_len, option_lens, name);
+
+/* In kernel memory, where the kernel can, and in a program's. Credits change any time. */
+static void option_info_len(struct kunit *test)
+{
+	const struct option_len *o = test->param_value;
+	struct smbdirect_info info;
+	struct st_pair p;
+	u8 buf[256];
+	int i;
+
+	if (!st_ours())
+		kunit_skip(test, "no such option");
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
+	for (i = 0; i < 2; i++) {
+		int len = o->len;
+
+		memset(buf, 0xa5, sizeof(buf));
+		KUNIT_EXPECT_EQ(test, (i ? st_read_opt_user : st_read_opt)
+				(p.c, SOL_SMBDIRECT, SMBDIRECT_INFO, buf, &len), o->ret);
+		if (!o->ret)
+			KUNIT_EXPECT_EQ(test, len, o->filled);
+		KUNIT_EXPECT_MEMEQ(test, buf, &info,
+				   min_t(size_t, o->filled, offsetof(struct smbdirect_info,
+								     send_credits)));
+		KUNIT_EXPECT_NULL(test, memchr_inv(buf + o->filled, 0xa5,
+						   sizeof(buf) - o->filled));
+	}
+	st_pair_close(&p);
+}
+
 /* A socket that may only use the other kind of device finds nobody. */
 static void option_device_class(struct kunit *test)
 {
@@ -366,6 +411,7 @@ static struct kunit_case option_test_cases[] = {
 	KUNIT_CASE(option_unknown),
 	KUNIT_CASE(option_negotiated),
 	KUNIT_CASE(option_negotiated_default),
+	KUNIT_CASE_PARAM(option_info_len, option_len_gen_params),
 	KUNIT_CASE(option_device_class),
 	KUNIT_CASE_PARAM(option_foreign, option_gen_params),
 	KUNIT_CASE(option_v6only_late),

@@ -122,6 +122,8 @@ int st_pair_open(struct st_pair *p, const struct st_opts *server,
 		 const struct st_opts *client);
 void st_pair_close(struct st_pair *p);
 int st_setopt(struct socket *sock, int level, int opt, int val);
+int st_read_opt(struct socket *sock, int level, int opt, void *val, int *len);
+int st_read_opt_user(struct socket *sock, int level, int opt, void *val, int *len);
 int st_getopt(struct socket *sock, int level, int opt, int *val);
 int st_info(struct socket *sock, struct smbdirect_info *info);
 int st_apply(struct socket *sock, const struct st_opts *o);
