@@ -10,8 +10,13 @@ need_module
 # shellcheck disable=SC2034 # for ktap_line
 KTAP_GROUP='netns rxe'
 other_add || ktap_fail 'a second namespace'
+# Older rxe has its UDP socket, port 4791, in the first namespace only: whatever arrives in another
+# one is refused there. Only what needs no packet can be tested with that.
+suite=smbdr_netns
+grep -q ':12B7 ' "/proc/$OTHER_PID/net/udp" || suite=smbdr_netns.netns_apart
+[ $suite = smbdr_netns ] || ktap_skip 'connections, and a bridge' 'rxe has no socket in the other namespace'
 while read -r here there; do
-	if check "load for $here $there" load_consumer smbdr_netns 'siw v4' "addr=$here" \
+	if check "load for $here $there" load_consumer "$suite" 'siw v4' "addr=$here" \
 		"netns_addr=$there" "netns_pid=$OTHER_PID"; then
 		kunit_results smbdr_netns
 		check 'unload' unload_consumer
@@ -31,7 +36,7 @@ on_bridge() {
 bridge_ready() { [ "$(cat /sys/class/net/br79/carrier)" = 1 ] && has_address rxe1 1; }
 exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
 by_bridge() { [ "$(cat /sys/class/net/br79/statistics/tx_packets)" -gt 200 ]; }
-if check 'a bridge with an RDMA link' on_bridge &&
+if [ $suite = smbdr_netns ] && check 'a bridge with an RDMA link' on_bridge &&
    check 'load for the bridge' load_consumer none 'siw v4'; then
 	for to in 10.79.0.2 fd79::2; do
 		check "frames both ways over the bridge to $to" exchange "$to" 100 "$OTHER_PID"
@@ -40,6 +45,6 @@ if check 'a bridge with an RDMA link' on_bridge &&
 	check 'unload' unload_consumer
 fi
 other_delete
-ip link delete br79
+[ ! -e /sys/class/net/br79 ] || ip link delete br79
 check 'the namespace goes' wait_for 20 other_gone
 ktap_plan

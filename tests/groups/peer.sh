@@ -18,7 +18,7 @@ scenarios=$("$peer" 2>&1 | sed 1d)
 names=$(awk '{ print $1 }' <<<"$scenarios" | sort)
 # The cases of the suite and their mirrors stand in a table of the documentation.
 table=$(awk '/^   \* - ``(BVT_)?Smbd/ { on = 1 } /^$/ { on = 0 } on' \
-	/run/top/Documentation/networking/smbdirect-internals.rst)
+	/run/top/Documentation/networking/smbdirect-testing.rst)
 cases=$(sed -nE 's/^   \* - ``(\w+)``$/\1/p' <<<"$table" | sort -u)
 mirrors=$(grep -oE '``client_\w+``' <<<"$table" | tr -d '`' | sort -u)
 # Prints those of the names $1 that are no scenarios.
