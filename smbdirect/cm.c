@@ -266,7 +266,7 @@ static int smbdr_conn_need_id(struct smbdr_conn *conn)
  * Context: process, may sleep, no socket lock held.
  *
  * Return: 0; -EINVAL if bound; -EADDRINUSE; -EADDRNOTAVAIL if no RDMA device
- * has the address; -ENETDOWN if the device went away since.
+ * of the class has the address; -ENETDOWN if the device went away since.
  */
 int smbdr_conn_bind(struct smbdr_conn *conn, const struct sockaddr *addr, bool reuse, bool v6only)
 {
@@ -286,6 +286,10 @@ int smbdr_conn_bind(struct smbdr_conn *conn, const struct sockaddr *addr, bool r
 	if (addr->sa_family == AF_INET6)
 		rdma_set_afonly(conn->cm_id, v6only);
 	ret = smbdr_fault(bind_addr) ?: rdma_bind_addr(conn->cm_id, (struct sockaddr *)addr);
+	/* Older kernels bind to a device of the other class, if that has the address. */
+	if (!ret && conn->cm_id->device &&
+	    !smbdr_cm_device_ok(conn->cm_id, conn->params.device_class))
+		ret = -ENODEV;
 	if (ret) {
 		struct rdma_cm_id *id = conn->cm_id;
 

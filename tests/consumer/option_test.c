@@ -191,37 +191,59 @@ static void option_info_len(struct kunit *test)
 	st_pair_close(&p);
 }
 
-/* A socket that may only use the other kind of device finds nobody. */
+/* Listen with devices of @class at @at, and connect to it at the address of the device. */
+static int option_class_listen(const struct sockaddr_storage *at, int class)
+{
+	struct socket *ls, *c = NULL;
+	u16 port = st_port();
+	int ret = st_socket(&ls);
+
+	if (!ret)
+		ret = st_setopt(ls, SOL_SMBDIRECT, SMBDIRECT_DEVICE_CLASS, class);
+	if (!ret)
+		ret = st_bind_addr(ls, at, port);
+	if (!ret)
+		ret = kernel_listen(ls, 2);
+	if (!ret)
+		ret = st_dial(port, NULL, &c);
+	st_release(&c);
+	st_release(&ls);
+	return ret;
+}
+
+/* A socket that may only use the other kind of device finds nobody, and nobody finds it. */
 static void option_device_class(struct kunit *test)
 {
+	struct sockaddr_storage any = { .ss_family = st_cfg.addr.ss_family };
 	struct smbdirect_info info = {};
 	struct socket *sock = NULL;
 	struct st_pair p;
-	u16 port;
+	int class, own;
 
 	if (!st_ours())
 		kunit_skip(test, "no devices");
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
 	KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
+	own = info.device_class;
 	st_pair_close(&p);
+	for (class = SMBDIRECT_DEVICE_IB; class <= SMBDIRECT_DEVICE_IWARP; class++) {
+		u16 port = st_port();
 
-	port = st_port();
-	KUNIT_ASSERT_EQ(test, st_listen(port, NULL, &p.ls), 0);
-	KUNIT_EXPECT_EQ(test, st_socket(&sock), 0);
-	if (sock) {
-		KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, SMBDIRECT_DEVICE_CLASS,
-						3 - info.device_class), 0);
-		KUNIT_EXPECT_LT(test, st_connect(sock, port, 0), 0);
+		KUNIT_EXPECT_EQ(test, option_class_listen(&st_cfg.addr, class),
+				class == own ? 0 : -EADDRNOTAVAIL);
+		KUNIT_EXPECT_EQ(test, option_class_listen(&any, class),
+				class == own ? 0 : -ECONNREFUSED);
+		KUNIT_ASSERT_EQ(test, st_listen(port, NULL, &p.ls), 0);
+		KUNIT_EXPECT_EQ(test, st_socket(&sock), 0);
+		if (sock) {
+			KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT,
+							SMBDIRECT_DEVICE_CLASS, class), 0);
+			KUNIT_EXPECT_EQ(test, st_connect(sock, port, 0),
+					class == own ? 0 : -ENETUNREACH);
+		}
+		st_release(&sock);
+		st_release(&p.ls);
 	}
-	st_release(&sock);
-	KUNIT_EXPECT_EQ(test, st_socket(&sock), 0);
-	if (sock) {
-		KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, SMBDIRECT_DEVICE_CLASS,
-						info.device_class), 0);
-		KUNIT_EXPECT_EQ(test, st_connect(sock, port, 0), 0);
-	}
-	st_release(&sock);
-	st_release(&p.ls);
 }
 
 /* One value: what setting it returns, and what is read afterwards if that was 0. */
