@@ -15,7 +15,10 @@
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
-/* proto_ops.getsockopt_iter came beside getsockopt. */
+/*
+ * proto_ops.getsockopt_iter came beside getsockopt. Some stable releases of older series
+ * have it too, but getsockopt works in all of them.
+ */
 #define SMBDR_COMPAT_GETSOCKOPT
 #endif
 
