@@ -15,9 +15,8 @@
  */
 #include "peer.h"
 
-#define must(cond, ...) do { if (!(cond)) peer_broken(__VA_ARGS__); } while (0)
 #define rule(cond, fmt, ...) \
-	must(cond, "message %llu: " fmt, (unsigned long long)peer.came, ##__VA_ARGS__)
+	must(cond, "message %llu: " fmt, (unsigned long long)peer->came, ##__VA_ARGS__)
 
 /* [MS-SMBD] 2.2.3, 3.1.5.4: the shape of one message. */
 static void rules_shape(const struct msg *m)
@@ -25,7 +24,7 @@ static void rules_shape(const struct msg *m)
 	uint32_t i;
 
 	rule(m->len >= 20, "%u bytes are no data message", m->len);
-	rule(m->len <= peer.max_recv, "%u bytes, we take %u", m->len, peer.max_recv);
+	rule(m->len <= peer->max_recv, "%u bytes, we take %u", m->len, peer->max_recv);
 	rule(m->requested, "it requests no credits");
 	rule(m->flags <= 1, "flags 0x%04x", m->flags);
 	rule(!m->reserved, "reserved is 0x%04x", m->reserved);
@@ -47,51 +46,51 @@ static void rules_fragments(const struct msg *m)
 {
 	uint64_t sum = (uint64_t)m->datalen + m->remaining;
 
-	if (peer.remaining) {
-		rule(m->datalen, "an empty message with %u bytes to come", peer.remaining);
-		rule(sum == peer.remaining, "length %u and remaining %u, but %u are to come",
-		     m->datalen, m->remaining, peer.remaining);
+	if (peer->remaining) {
+		rule(m->datalen, "an empty message with %u bytes to come", peer->remaining);
+		rule(sum == peer->remaining, "length %u and remaining %u, but %u are to come",
+		     m->datalen, m->remaining, peer->remaining);
 	} else {
-		rule(sum <= peer.max_frame_in, "a frame of %llu bytes, we take %u",
-		     (unsigned long long)sum, peer.max_frame_in);
+		rule(sum <= peer->max_frame_in, "a frame of %llu bytes, we take %u",
+		     (unsigned long long)sum, peer->max_frame_in);
 	}
-	peer.remaining = m->remaining;
+	peer->remaining = m->remaining;
 }
 
 /* [MS-SMBD] 3.1.5.1, 3.1.5.9 */
 static void rules_credits(const struct msg *m)
 {
-	unsigned int most = peer.most_wanted < 255 ? peer.most_wanted : 255;
-	uint64_t used = peer.sent - 1;
+	unsigned int most = peer->most_wanted < 255 ? peer->most_wanted : 255;
+	uint64_t used = peer->sent - 1;
 
-	rule(peer.came <= peer.given, "we have given %llu credits",
-	     (unsigned long long)peer.given);
-	rule(peer.came < peer.given || m->granted, "the last credit was spent without a grant");
-	peer.send_credits += m->granted;
-	peer.got += m->granted;
+	rule(peer->came <= peer->given, "we have given %llu credits",
+	     (unsigned long long)peer->given);
+	rule(peer->came < peer->given || m->granted, "the last credit was spent without a grant");
+	peer->send_credits += m->granted;
+	peer->got += m->granted;
 	/* Above what we asked for, two may be forced: for the last credit and for a keepalive. */
 	most = (most > 2 ? most : 2) + 2;
-	rule(peer.got <= used + most, "%llu credits are too many, we asked for %u",
-	     (unsigned long long)(peer.got - used), peer.most_wanted);
+	rule(peer->got <= used + most, "%llu credits are too many, we asked for %u",
+	     (unsigned long long)(peer->got - used), peer->most_wanted);
 }
 
 /* [MS-SMBD] 3.1.5.8, 3.1.6.2: who asks, and how and when that is answered. */
 static void rules_flags(const struct msg *m)
 {
-	double took = peer.asked_at ? peer_now() - peer.asked_at : 0;
+	double took = peer->asked_at ? peer_now() - peer->asked_at : 0;
 
-	rule(!m->flags || peer_may_be_asked, "it asks whether we are alive, but was not idle%s",
-	     peer.asked ? ": an answer that asks" : "");
+	rule(!m->flags || peer_setup.may_be_asked, "it asks whether we are alive, but was not idle%s",
+	     peer->asked ? ": an answer that asks" : "");
 	rule(took <= ANSWER, "the answer took %.3f s", took);
-	peer.asked = false;
-	peer.asked_at = 0;
+	peer->asked = false;
+	peer->asked_at = 0;
 }
 
 void rules_received(const struct msg *m)
 {
-	if (!peer.talking)
+	if (!peer->talking)
 		return;
-	peer.came++;
+	peer->came++;
 	rules_shape(m);
 	rules_fragments(m);
 	rules_credits(m);
@@ -99,11 +98,11 @@ void rules_received(const struct msg *m)
 }
 
 /* [MS-SMBD] 2.2.2, 3.1.5.3, and what the test suite asks of every response. */
-void rules_response(const struct response *r, const struct request *to, uint32_t len)
+void rules_response(const struct response *r, const struct request *to)
 {
 	uint32_t most = to->preferred > 128 ? to->preferred : 128;
 
-	must(len == 32, "a response of %u bytes", len);
+	must(r->wirelen == RESPONSE_SIZE, "a response of %u bytes", r->wirelen);
 	must(r->min == 0x0100 && r->max == 0x0100, "versions 0x%04x to 0x%04x", r->min, r->max);
 	must(!r->reserved, "reserved is 0x%04x", r->reserved);
 	if (r->status) {

@@ -1,157 +1,204 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Credits, with a server: [MS-SMBD] 3.1.5.1 and 3.1.5.9.
+ * Credits, with a server and with a client: [MS-SMBD] 3.1.5.1 and 3.1.5.9.
  *
- * That the server never sends without a credit, nor spends its last one
+ * That the other side never sends without a credit, nor spends its last one
  * without giving one, is checked with every message (rules.c); here it is driven
  * to the points where that matters.
  */
-#include <stdlib.h>
+#include <errno.h>
 #include "peer.h"
 
-static void minimum(void)
+#define CM	"SmbdCreditMgmt_"
+#define LARGE	65536
+
+SCENARIO("BVT_" CM "OperationWithMinimumCredits", ECHO, "64 KiB with 1 credit each way")
 {
 	struct request r = normal;
 
 	r.credits = 1;
-	peer_exchange(&r, 65536, 0);
+	peer_exchange(&r, LARGE);
 }
 
-static void limited(void)
+SCENARIO("client_one_credit", CLIENT, "64 KiB with 1 credit each way")
 {
-	peer_exchange(&normal, 65536, 0);
+	struct response r = welcome;
+
+	r.requested = 1;
+	r.granted = 1;
+	client_exchange(&r, LARGE);
 }
 
-/* All credits for empty messages; the server has to give new ones by itself. */
-static void all_send_credits(void)
+CASE(CM "OperationWithLimitedCredits", ECHO, "64 KiB with 10 credits each way",
+     peer_exchange(&normal, LARGE))
+CASE("client_moderate", CLIENT, "64 KiB in fragments", client_exchange(&welcome, LARGE))
+
+/* All credits for empty messages; the other side has to give new ones by itself. */
+MIRRORED(CM "ConsumeAllSendCredits", "client_all_send_credits", ECHO, "it gives new ones")
 {
 	unsigned int n, i;
 
-	peer_open(&normal);
-	for (i = 0, n = peer.send_credits; i < n; i++)
+	either_open("");
+	for (i = 0, n = peer->send_credits; i < n; i++)
 		peer_send_empty(1, 0);
-	peer_check(!peer.send_credits, "%u credits left", peer.send_credits);
+	peer_check(!peer->send_credits, "%u credits left", peer->send_credits);
 	peer_expect_empty(WAIT, 0);
-	peer_disconnect();
+	either_close();
 }
 
 /*
- * A frame goes to the server, and of the answer as much comes as there are credits for:
- * ten, since each message that the server spends on grants meanwhile is replaced.
- * @got: bytes of the answer.
+ * Of a large frame from the other side as much comes as there are credits for: ten, since each
+ * message that the other side spends on grants meanwhile is replaced.
  */
-static void starve(uint8_t *buf, uint32_t len, uint32_t *got)
+static uint32_t starve(void)
 {
-	const struct msg *m;
+	uint32_t got = 0;
 
-	peer_open(&normal);
-	peer_send_frame(buf, len, 0);
-	*got = 0;
-	while (peer.came < peer.given) {
-		m = peer_recv(WAIT);
-		peer_check(m, "disconnected after %u of %u bytes", *got, len);
-		peer_check(m->datalen || !*got, "an empty message between fragments");
-		peer_check(*got + m->datalen + m->remaining == len || !m->datalen,
-			   "length %u, remaining %u, missing %u", m->datalen, m->remaining,
-			   len - *got);
-		peer_check(!memcmp(m->raw + m->offset, buf + *got, m->datalen), "wrong content");
-		*got += m->datalen;
-		if (peer.came == peer.given)
-			peer_check(m->granted, "the last credit was spent without a grant");
-		peer_done();
-	}
-	peer_check(*got && *got < len, "%u of %u bytes came", *got, len);
+	while (peer->came < peer->given)
+		got += peer_recv_part(got, LARGE);
+	peer_check(got && got < LARGE, "%u of %u bytes came", got, LARGE);
+	return got;
 }
 
-static void all_receive_credits(void)
+/* Then nothing, and then the rest, one by one. */
+static void starve_and_feed(void)
 {
-	uint32_t len = 65536, got;
-	uint8_t *buf = peer_pattern(len);
-	const struct msg *m;
+	uint32_t got = starve();
 
-	starve(buf, len, &got);
-	peer_check(peer_silent(500), "the server goes on without credits");
-	while (got < len) {
-		peer_send_empty(1, 0);
-		m = peer_recv(WAIT);
-		peer_check(m, "disconnected after %u of %u bytes", got, len);
-		peer_check(m->datalen && got + m->datalen + m->remaining == len,
-			   "length %u, remaining %u, missing %u", m->datalen, m->remaining,
-			   len - got);
-		peer_check(!memcmp(m->raw + m->offset, buf + got, m->datalen), "wrong content");
-		got += m->datalen;
-		peer_done();
-	}
-	free(buf);
+	peer_check(peer_silent(500), "it goes on without credits");
+	for (; got < LARGE; got += peer_recv_part(got, LARGE))
+		if (peer->came == peer->given)
+			peer_send_empty(1, 0);
+}
+
+SCENARIO(CM "ConsumeAllReceiveCredits", ECHO, "it stops, and goes on")
+{
+	peer_open(&normal);
+	peer_send_frame(peer_pattern(LARGE), LARGE);
+	starve_and_feed();
+	peer_compare(LARGE);
 	peer_disconnect();
 }
 
-static void all_credits_timeout(void)
+SCENARIO("client_all_receive_credits", CLIENT, "it stops, and goes on")
 {
-	uint32_t len = 65536, got;
-	uint8_t *buf = peer_pattern(len);
+	client_welcome(LARGE, "");
+	starve_and_feed();
+	peer_send_frame(peer_frame, LARGE);
+	client_done();
+}
+
+SCENARIO(CM "ConsumeAllCreditServer_Timeout", HASTY, "it stops, and ends")
+{
 	double start = peer_now();
 
-	starve(buf, len, &got);
-	peer_check(!peer_recv(GONE), "the server goes on without credits");
-	peer_expect_disconnect();
-	peer_lasted(peer_now() - start, 3.9);
-	free(buf);
+	peer_open(&normal);
+	peer_send_frame(peer_pattern(LARGE), LARGE);
+	starve();
+	peer_expect_timeout(start, 3.9);
 	peer_disconnect();
-	peer_exchange(&normal, 500, 0);
+	peer_exchange(&normal, 500);
 }
 
-static void none_requested(void)
+/* One credit, and none ever after: a grant comes, nothing else, and the end. */
+SCENARIO("client_starved", CLIENT, "one credit only")
 {
-	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 0, .granted = 10 });
-	peer_gone();
+	struct response r = welcome;
+	double start;
+
+	r.granted = 1;
+	client_open(10000, "interval=1000 timeout=3000");
+	start = peer_now();
+	peer_welcome(&r);
+	peer_check(peer_recv(WAIT), "disconnected");
+	peer_done();
+	peer_expect_timeout(start, 3.9);
+	client_end("receive", ETIMEDOUT);
+}
+
+/* Ten credits, and none ever after: what they are good for comes, then nothing. */
+SCENARIO("client_starved_mid_sequence", CLIENT, "no credit beyond the first ten")
+{
+	double start;
+
+	client_open(LARGE, "interval=1000 timeout=3000");
+	start = peer_now();
+	peer_welcome(&welcome);
+	starve();
+	peer_expect_timeout(start, 3.9);
+	client_end("receive", ETIMEDOUT);
+}
+
+/*
+ * In the silence it has come to want an answer, and then it is asked itself, with
+ * one credit: not for an empty message, which would come between the fragments.
+ */
+SCENARIO("client_starved_mid_sequence_asked", CLIENT, "has one more, and is asked")
+{
+	uint32_t got;
+
+	client_welcome(LARGE, "interval=1000 timeout=10000");
+	got = starve();
+	peer_check(peer_silent(1500), "it sends without a credit");
+	peer_send_empty(1, 1);
+	for (; got < LARGE; got += peer_recv_part(got, LARGE))
+		if (peer->came == peer->given)
+			peer_send_empty(peer->to_grant, 0);
+	peer_send_frame(peer_frame, LARGE);
+	client_done();
+}
+
+/* It had sent what it had credits for and waits for more. */
+SCENARIO("client_gone_in_its_frame", CLIENT, "gone while it waits for credits")
+{
+	client_welcome(LARGE, "");
+	starve();
+	peer_disconnect();
+	/* With siw TCP may see a reset, when there is still something on the way to us. */
+	client_expect_either("receive", ECONNRESET, "end", 0);
+}
+
+MIRRORED(CM "NegativeParameter_CreditRequested", "client_data_requested", ECHO, "0")
+{
+	either_open("");
+	peer_send_data(&(struct data) { .granted = 1 });
+	either_aborts();
 }
 
 /* ----- beyond the suite ----- */
 
 /* 65536 in two messages, which would be 0 in 16 bits, and then more. */
-static void plenty(void)
+SCENARIO("credits_plenty", ECHO, "more than fits into 16 bits")
 {
-	uint8_t *buf = peer_pattern(5000);
 	int i;
 
 	peer_open(&normal);
 	peer_send_empty(65535, 0);
 	peer_send_empty(1, 0);
-	peer_send_frame(buf, 5000, 0);
-	peer_expect_echo(buf, 5000);
+	peer_echo(5000);
 	for (i = 0; i < 5; i++) {
 		peer_wait_credit(1);
 		peer_send_empty(65535, 0);
 	}
-	peer_send_frame(buf, 5000, 0);
-	peer_expect_echo(buf, 5000);
-	free(buf);
+	peer_echo(5000);
 	peer_disconnect();
 }
 
 /* Who wants fewer keeps what he has; who wants more gets it. */
-static void target_moves(void)
+SCENARIO("credits_target_moves", ECHO, "10 credits wanted, 200, 1, 200")
 {
-	uint8_t *buf = peer_pattern(65536);
-
 	peer_open(&normal);
 	/* A peer that uses what it has may have more than a few. */
-	peer_send_frame(buf, 65536, 0);
-	peer_expect_echo(buf, 65536);
+	peer_echo(LARGE);
 	/* With most of ten in hand only the wish for more is a reason to speak. */
-	peer.want = 200;
+	peer->want = 200;
 	peer_send_empty(10, 0);
 	peer_wait_credit(11);
-	peer.want = 1;
-	peer_send_frame(buf, 65536, 0);
-	peer_expect_echo(buf, 65536);
-	peer.want = 200;
-	peer_send_frame(buf, 65536, 0);
-	peer_expect_echo(buf, 65536);
+	peer->want = 1;
+	peer_echo(LARGE);
+	peer->want = 200;
+	peer_echo(LARGE);
 	peer_wait_credit(11);
-	free(buf);
 	peer_disconnect();
 }
 
@@ -159,9 +206,8 @@ static void target_moves(void)
  * A peer that follows the letter of 3.1.5.8 and gives a receive back at once, in an empty
  * message. The server must not do the same, or they would talk for ever.
  */
-static void no_ping_pong(void)
+SCENARIO("credits_no_ping_pong", ECHO, "grants are not answered by grants")
 {
-	uint8_t *buf = peer_pattern(500);
 	unsigned int want, empty;
 
 	for (want = 1; want < 6; want++) {
@@ -169,32 +215,62 @@ static void no_ping_pong(void)
 
 		r.credits = want;
 		peer_open(&r);
-		peer_send_frame(buf, 500, 0);
-		peer_expect_echo(buf, 500);
-		for (empty = 0; peer.to_grant && peer.send_credits; empty++) {
+		peer_echo(500);
+		for (empty = 0; peer->to_grant && peer->send_credits; empty++) {
 			peer_check(empty < 20, "want %u: no end of empty messages", want);
-			peer_send_empty(peer.to_grant, 0);
+			peer_send_empty(peer->to_grant, 0);
 			if (!peer_silent(200))
 				peer_done();
 		}
 		peer_check(peer_connected(), "disconnected");
 		peer_disconnect();
 	}
-	free(buf);
 }
 
-#define CM	"SmbdCreditMgmt_"
+/*
+ * It sends a frame again and again, asks whether the client is alive, and grants nothing. The
+ * client's writer is stuck behind ten frames; its reader gets what comes, before and after the
+ * writer's time is over. When the client closes, a second is left. The client's first message
+ * grants four credits, and one of them goes every two seconds: the last comes after six.
+ */
+static void talk(const char *options)
+{
+	struct response r = welcome;
+	uint32_t got = 0;
+	bool ask = false;
+	double end;
 
-const struct scenario credit_scenarios[] = {
-	{ "BVT_" CM "OperationWithMinimumCredits", ECHO, "64 KiB with 1 credit each way", minimum },
-	{ CM "OperationWithLimitedCredits", ECHO, "64 KiB with 10 credits each way", limited },
-	{ CM "ConsumeAllSendCredits", ECHO, "the server gives new ones", all_send_credits },
-	{ CM "ConsumeAllReceiveCredits", ECHO, "it stops, and goes on", all_receive_credits },
-	{ CM "ConsumeAllCreditServer_Timeout", HASTY, "it stops, and ends", all_credits_timeout },
-	{ CM "NegativeParameter_CreditRequested", ECHO, "0", none_requested },
+	r.requested = 255;
+	client_open(500, options);
+	peer_welcome(&r);
+	while (!got)
+		got = peer_recv_part(0, 500);
+	end = peer_now() + 2 * GONE;
+	while (peer_connected()) {
+		double next = peer_now() + 2;
 
-	{ "credits_plenty", ECHO, "more than fits into 16 bits", plenty },
-	{ "credits_target_moves", ECHO, "10 credits wanted, 200, 1, 200", target_moves },
-	{ "credits_no_ping_pong", ECHO, "grants are not answered by grants", no_ping_pong },
-	{}
-};
+		peer_check(peer_now() < end, "still connected after %d s", 2 * GONE);
+		if (peer->send_credits)
+			peer_send_data(&(struct data) { .requested = 255, .flags = ask,
+							.datalen = 500, .payload = peer_frame });
+		ask = !ask;
+		while (peer_connected() && peer_now() < next) {
+			const struct msg *m = peer_poll(100);
+
+			if (!m)
+				continue;
+			peer_check(!m->datalen || m->datalen == 500, "a frame of %u bytes",
+				   m->datalen);
+			peer_done();
+		}
+	}
+	client_end("blocked", EAGAIN);
+}
+
+/* The writer has longer than a silent peer would have, and the last frame comes after his time. */
+CASE("client_talks_and_starves", CLIENT, "data and keepalives, but no credits",
+     talk("write=4600 interval=2000 timeout=2000"))
+
+/* No keepalive ends it in time. */
+CASE("client_starved_closes", CLIENT, "the same, but nothing else ends it",
+     talk("write=500 interval=10000 timeout=10000"))

@@ -1,71 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Data messages to a server that sends every frame back: [MS-SMBD] 3.1.5.8,
- * and its timer, 3.1.6.2.
+ * Data messages, [MS-SMBD] 3.1.5.8, and their timer, 3.1.6.2, with a server that sends every
+ * frame back and with a client that wants its frame back or only reads.
  *
  * A message that is wrong ends its connection; the next one has to work.
  */
-#include <stdio.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "peer.h"
 
-/* Frames go in one message, the answer comes in one. */
-static void send_small(void)
-{
-	uint8_t *buf = peer_pattern(500);
-	const struct msg *m;
+#define SDT	"SmbdDataTransfer_"
+#define NEG	SDT "NegativeParameter_"
 
+/* Frames go in one message, the answer comes in one. */
+SCENARIO("BVT_" SDT "Basic_SendSmallBytesOfData", ECHO, "500 bytes in one message")
+{
 	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 1, .offset = 24,
-					.datalen = 500, .payload = buf });
-	m = peer_recv(WAIT);
-	peer_check(m, "disconnected");
-	peer_check(m->datalen == 500 && !m->remaining, "length %u, remaining %u", m->datalen,
-		   m->remaining);
-	peer_check(!memcmp(m->raw + m->offset, buf, 500), "wrong content");
-	peer_done();
-	free(buf);
+	SEND(.granted = 1, .datalen = 500);
+	peer_check(peer_recv_part(0, 500) == 500, "not in one message");
+	peer_compare(500);
 	peer_disconnect();
 }
 
 /* The server has to say something when its client's credits are at an end, and it does. */
-static void send_moderate(void)
+SCENARIO("BVT_" SDT "Basic_SendModerateBytesData", ECHO, "64 KiB in fragments")
 {
 	uint32_t len = 65536, done = 0, empty = 0, part;
-	uint8_t *buf = peer_pattern(len);
 
 	peer_open(&normal);
-	part = peer.max_send - 24;
+	part = peer->max_send - 24;
 	while (done < len) {
 		uint32_t n = len - done < part ? len - done : part;
 
-		for (; !peer.send_credits; empty++)
+		for (; !peer->send_credits; empty++)
 			peer_expect_empty(WAIT, 0);
 		peer_send_data(&(struct data) {
 			.requested = (len - done + part - 1) / part, .granted = 1,
-			.remaining = len - done - n, .offset = 24, .datalen = n,
-			.payload = buf + done,
+			.remaining = len - done - n, .datalen = n,
+			.payload = peer_pattern(len) + done,
 		});
 		done += n;
 	}
 	peer_check(empty, "no empty message was needed");
-	peer_expect_echo(buf, len);
-	free(buf);
+	peer_expect_echo(len);
 	peer_disconnect();
 }
 
-/* Segments of 128 to 0 and 0 to 128 bytes; the first message only says how much it will be. */
-static void variable_segments(void)
+/* Of 128 to 0 and 0 to 128 bytes; the first message only says how much it will be. */
+SCENARIO(SDT "VariableLengthSegment", ECHO, "0 to 128 bytes")
 {
 	const uint32_t len = 128 * 129;
-	uint8_t *buf = peer_pattern(len);
+	const uint8_t *buf = peer_pattern(len);
 	uint32_t left = len;
 	int i;
 
 	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .remaining = len });
+	SEND(.granted = 10, .remaining = len);
 	for (i = -128; i < 129; i++) {
 		uint32_t n = abs(i);
 
@@ -75,210 +66,258 @@ static void variable_segments(void)
 		if (!i)
 			peer_send_segment(buf, 0, left);
 	}
-	peer_expect_echo(buf, len);
-	free(buf);
+	peer_expect_echo(len);
 	peer_disconnect();
 }
 
-/* Far more segments than anybody has credits, each padded to the full size. */
-static void small_segments(void)
+/* The first one too. */
+SCENARIO("client_variable_segments", CLIENT, "segments of 0 bytes")
 {
-	uint32_t len = 65536, i;
-	uint8_t *buf = peer_pattern(len);
+	static const uint32_t sizes[] = { 0, 100, 0, 1, 0, 0, 200, 699, 0 };
+	uint32_t left = 1000, i;
+
+	client_welcome(1000, "");
+	peer_recv_frame(1000);
+	for (i = 0; left; left -= sizes[i++])
+		peer_send_segment(peer_frame + 1000 - left, sizes[i], left - sizes[i]);
+	client_done();
+}
+
+/* Far more segments than anybody has credits, each padded to the full size. */
+SCENARIO(SDT "SmallLengthSegment", ECHO, "65536 of one byte")
+{
 	struct request r = normal;
 
 	r.credits = PEER_SLOTS - 1;
 	peer_open(&r);
-	for (i = 0; i < len; i++) {
-		peer_wait_credit(1);
-		if (peer.send_credits == 1 && !peer.to_grant)
-			peer.to_grant = 1;
-		peer_send_data(&(struct data) {
-			.requested = peer.want, .granted = peer.to_grant, .remaining = len - i - 1,
-			.offset = 24, .datalen = 1, .payload = buf + i, .wirelen = peer.max_send,
-		});
-	}
-	peer_expect_echo(buf, len);
-	free(buf);
+	peer_send_bytes(peer_pattern(65536), 65536);
+	peer_expect_echo(65536);
 	peer_disconnect();
 }
 
-static void redundancy(void)
+/* The client reads nothing before the last, and gives up after 20 s. */
+SCENARIO("client_tiny_fragments", CLIENT, "4096 fragments of one byte")
 {
-	uint8_t *buf = peer_pattern(500);
+	client_welcome(4096, "");
+	peer_recv_frame(4096);
+	peer_send_bytes(peer_frame, 4096);
+	client_done();
+}
 
+SCENARIO(SDT "Redundancy", ECHO, "bytes behind the data")
+{
 	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .offset = 24,
-					.datalen = 500, .payload = buf, .wirelen = 1024 });
-	peer_expect_echo(buf, 500);
-	free(buf);
+	SEND(.granted = 10, .datalen = 500, .wirelen = 1024);
+	peer_expect_echo(500);
 	peer_disconnect();
 }
 
-/* A frame that just does not fit into one message; each of the answer's is paid for singly. */
-static void receive_maxrecv(void)
+/* Each of the messages of a frame is paid for singly. How many are there? */
+static uint32_t recv_paid(uint32_t len)
 {
-	uint32_t got = 0, parts = 0, len;
-	uint8_t *buf;
+	uint32_t got = 0, parts = 0;
 
-	peer_open(&normal);
-	len = peer.max_send;
-	buf = peer_pattern(len);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 1, .offset = 24,
-					.remaining = 24, .datalen = len - 24, .payload = buf });
-	peer_send_data(&(struct data) { .requested = 10, .granted = 0, .offset = 24,
-					.datalen = 24, .payload = buf + len - 24 });
 	while (got < len) {
-		const struct msg *m = peer_recv(WAIT);
+		uint32_t n = peer_recv_part(got, len);
 
-		peer_check(m, "disconnected after %u of %u bytes", got, len);
-		peer_check(m->datalen && m->datalen + m->remaining == len - got,
-			   "length %u, remaining %u, missing %u", m->datalen, m->remaining,
-			   len - got);
-		peer_check(!memcmp(m->raw + m->offset, buf + got, m->datalen), "wrong content");
-		got += m->datalen;
-		parts++;
-		peer_done();
+		got += n;
+		parts += !!n;
 		peer_send_empty(1, 0);
 	}
 	peer_check(parts > 1, "it came in one message");
-	free(buf);
+	return parts;
+}
+
+/* A frame that just does not fit into one message. */
+SCENARIO(SDT "ReceiveMaxReceiveSize", ECHO, "two messages")
+{
+	uint32_t len, parts;
+
+	peer_open(&normal);
+	len = peer->max_send;
+	SEND(.granted = 1, .remaining = 24, .datalen = len - 24);
+	SEND(.datalen = 24, .payload = peer_pattern(len) + len - 24);
+	parts = recv_paid(len);
+	peer_check(peer->came == parts, "%u messages for %u fragments", (unsigned int)peer->came,
+		   parts);
+	peer_compare(len);
 	peer_disconnect();
 }
 
-/* A bad data message. */
-static void bad_data(const struct data *d)
+SCENARIO("client_max_receive", CLIENT, "two messages, each paid for")
 {
-	struct data copy = *d;
-	uint8_t *buf = peer_pattern(2048);
-
-	copy.payload = buf;
-	if (!copy.requested)
-		copy.requested = 10;
-	peer_open(&normal);
-	peer_send_data(&copy);
-	free(buf);
-	peer_gone();
+	client_welcome(welcome.maxrecv, "");
+	recv_paid(welcome.maxrecv);
+	peer_send_frame(peer_frame, welcome.maxrecv);
+	client_done();
 }
 
-#define BAD(...) bad_data(&(struct data) { __VA_ARGS__ })
+/* One message, and the end. */
+#define BAD(...) do {			\
+	either_open("");		\
+	SEND(__VA_ARGS__);		\
+	either_aborts();		\
+} while (0)
 
-static void uncompleted(void)
+MIRRORED_CASE(SDT "UncompletedMessage", "client_data_short", ECHO, "19 bytes",
+	      BAD(.granted = 1, .wirelen = 19))
+CASE(NEG "DataOffset_Against8ByteAligned", ECHO, "23, 25",
+     BAD(.offset = 23, .datalen = 500); BAD(.offset = 25, .datalen = 500))
+CASE("client_data_offset", CLIENT, "23, 25, 32",
+     BAD(.offset = 23, .datalen = 500); BAD(.offset = 25, .datalen = 500);
+     BAD(.offset = 32, .datalen = 500, .wirelen = 524))
+CASE(NEG "DataOffset_AgainstMessageLength", ECHO, "32, 0xffffffff",
+     BAD(.granted = 10, .offset = 32, .datalen = 500, .wirelen = 524);
+     BAD(.granted = 10, .offset = 0xffffffff, .datalen = 500, .wirelen = 524))
+CASE("client_data_offset_wild", CLIENT, "near 4 GiB",
+     BAD(.granted = 1, .offset = 0xffffffff, .datalen = 500, .wirelen = 524);
+     BAD(.granted = 1, .offset = 0xfffffff8, .datalen = 500, .wirelen = 524))
+CASE("data_offset_wraps", ECHO, "offset plus length is above 4 GiB",
+     BAD(.granted = 10, .offset = 0xfffffff8, .datalen = 500, .wirelen = 524);
+     BAD(.granted = 10, .offset = 0xfffffff8, .datalen = 24, .wirelen = 524))
+
+static void wrong_lengths(void)
 {
-	BAD(.granted = 10, .wirelen = 19);
+	BAD(.granted = 1, .datalen = 501, .wirelen = 524);
+	BAD(.granted = 1, .datalen = 1001, .wirelen = 1024);
+	BAD(.granted = 1, .datalen = 0xffffffff, .wirelen = 524);
 }
 
-static void bad_offset_aligned(void)
+static void length_wraps(void)
 {
-	BAD(.offset = 23, .datalen = 500);
-	BAD(.offset = 25, .datalen = 500);
+	BAD(.granted = 1, .datalen = 0xffffffe8, .wirelen = 524);
 }
 
-/* Numbers that no message could have. */
-static void wild(uint32_t offset, uint32_t datalen, uint32_t remaining, uint32_t len)
-{
-	uint8_t b[1024] = { 10, 0, 10 };
-
-	put32(b + 8, remaining);
-	put32(b + 12, offset);
-	put32(b + 16, datalen);
-	peer_open(&normal);
-	peer_send_raw(b, len);
-	peer_gone();
-}
-
-static void bad_offset_length(void)
-{
-	wild(32, 500, 0, 524);
-	wild(0xffffffff, 500, 0, 524);
-}
-
-static void bad_length(void)
-{
-	wild(24, 501, 0, 524);
-	wild(24, 1001, 0, 1024);
-	wild(24, 0xffffffff, 0, 524);
-}
+CASE(NEG "DataLength_AgainstMessageLength", ECHO, "1 too many, 0xffffffff", wrong_lengths())
+CASE("data_length_wraps", ECHO, "the same by the length", length_wraps())
+CASE("client_data_length", CLIENT, "1 too many, also in a full message, near 4 GiB",
+     wrong_lengths(); length_wraps())
 
 /* One byte above the size that was agreed on, and exactly that size. */
-static void bad_length_maxrecv(void)
+SCENARIO(NEG "DataLength_AgainstMaxReceiveSize", ECHO, "1 too many; all")
 {
 	struct request r = roomy;
-	uint8_t *buf = peer_pattern(PEER_SEND_SIZE);
 	uint32_t len;
 
 	r.preferred = 0xffffffff;
 	peer_open(&r);
-	len = peer.max_send - 24 + 1;
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .offset = 24,
-					.datalen = len, .payload = buf });
+	len = peer->max_send - 24;
+	SEND(.granted = 10, .datalen = len + 1);
 	peer_gone();
 	peer_open(&r);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .offset = 24,
-					.datalen = len - 1, .payload = buf });
-	peer_expect_echo(buf, len - 1);
-	free(buf);
+	SEND(.granted = 10, .datalen = len);
+	peer_expect_echo(len);
 	peer_disconnect();
 }
 
-/* One byte above the largest frame, of which the messages do not speak; and exactly that. */
-static void bad_maxfrag(void)
-{
-	uint32_t len, part, done, n;
-	uint8_t *buf;
+CASE("data_oversize", ECHO, "a message above the negotiated size", BAD(.datalen = 1001))
 
-	peer_open(&roomy);
-	len = peer.max_frame_out;
-	buf = peer_pattern(len + 1);
-	part = peer.max_send - 24;
+SCENARIO("client_data_oversize", CLIENT, "a message above the negotiated size")
+{
+	either_open("");
+	SEND(.datalen = 1001);
+	peer_expect_disconnect();
+	peer_disconnect();
+	/* siw ends the connection, and whether that or the bad receive is told first is luck. */
+	client_expect_either("receive", ECONNABORTED, "end", 0);
+}
+
+/* One byte above the largest frame, of which the messages do not speak. How large is that? */
+static uint32_t overfill(void)
+{
+	uint32_t len = peer->max_frame_out, part = peer->max_send - 24, done, n;
+
 	for (done = 0; done < len; done += n) {
 		n = len - done < part ? len - done : part;
 		/* The last one says that nothing is to come, and has the byte too many. */
-		peer_send_segment(buf + done, done + n == len ? n + 1 : n, len - done - n);
+		peer_send_segment(peer_pattern(part + 1), done + n == len ? n + 1 : n,
+				  len - done - n);
 	}
-	peer_gone();
-	peer_exchange(&roomy, len, 0);
-	free(buf);
+	return len;
 }
 
-static void bad_remaining_maxfrag(void)
+SCENARIO(NEG "AgainstMaxFragmentedSize", ECHO, "1 too many; all")
+{
+	uint32_t len;
+
+	peer_open(&roomy);
+	len = overfill();
+	peer_gone();
+	peer_exchange(&roomy, len);
+}
+
+SCENARIO("client_max_frame", CLIENT, "1 too many; all")
+{
+	struct response r = welcome;
+	uint32_t len;
+
+	r.preferred = 8192;
+	r.maxrecv = 8192;
+	r.maxfrag = 0xffffffff;
+	client_open(0, "");
+	peer_welcome(&r);
+	len = overfill();
+	either_aborts();
+	client_exchange(&r, len);
+}
+
+static void remaining_too_large(void)
 {
 	uint32_t max;
 
-	peer_open(&normal);
-	max = peer.max_frame_out;
-	peer_disconnect();
+	either_open("");
+	max = peer->max_frame_out;
+	either_close();
 	BAD(.remaining = max + 1);
 	BAD(.remaining = 0xffffffff);
 }
 
-/* 10 000 bytes in messages of 1000; in message @nr it says @remaining. */
+static void remaining_wraps(void)
+{
+	BAD(.granted = 1, .remaining = 0xffffff00, .datalen = 500);
+}
+
+CASE(NEG "RemainingDataLength_AgainstMaxFragmentedSize", ECHO, "1 too many, 0xffffffff",
+     remaining_too_large())
+CASE("data_remaining_wraps", ECHO, "remaining plus length is above 4 GiB", remaining_wraps())
+CASE("client_data_remaining", CLIENT, "1 too many, near 4 GiB",
+     remaining_too_large(); remaining_wraps())
+
+/* 10 000 bytes in messages of 1000; message @nr says @remaining. */
 static void bad_remaining(int nr, uint32_t remaining)
 {
-	uint8_t *buf = peer_pattern(10000);
+	const uint8_t *buf = peer_pattern(1000);
 	int i;
 
-	peer_open(&normal);
+	either_open("");
 	for (i = 0; i < nr; i++)
-		peer_send_segment(buf + i * 1000, 1000, 9000 - i * 1000);
-	peer_send_segment(buf + nr * 1000, 1000, remaining);
-	free(buf);
-	peer_gone();
+		peer_send_segment(buf, 1000, 9000 - i * 1000);
+	peer_send_segment(buf, 1000, remaining);
+	either_aborts();
 }
 
-static void bad_remaining_zero(void)
+MIRRORED_CASE(NEG "RemainingDataLength_Zero", "client_remaining_zero", ECHO,
+	      "in the 2nd, in the last but one", bad_remaining(1, 0); bad_remaining(8, 0))
+MIRRORED_CASE(NEG "RemainingDataLength_AgainstFragmentReassemblyRemaining",
+	      "client_remaining_sum", ECHO, "1 too many, 1 too few",
+	      bad_remaining(1, 8001); bad_remaining(1, 7999))
+
+MIRRORED("data_empty_mid_sequence", "client_empty_mid_sequence", ECHO,
+	 "an empty message between fragments")
 {
-	bad_remaining(1, 0);
-	bad_remaining(8, 0);
+	either_open("");
+	peer_send_segment(peer_pattern(1000), 1000, 64536);
+	peer_send_empty(1, 0);
+	either_aborts();
 }
 
-static void bad_remaining_sum(void)
-{
-	bad_remaining(1, 8001);
-}
+/* ----- timers ----- */
 
-/* The client asks first, and only once. */
-static void idle_client(void)
+/* A data message without payload that asks for an answer. */
+static const uint8_t flagged[DATA_SIZE] = { 10, 0, 1, 0, 1, 0 };
+
+/* It asks first, and only once. */
+SCENARIO(SDT "IdleConnection_Client", ECHO, "the client asks")
 {
 	peer_open(&normal);
 	peer_send_empty(10, 0);
@@ -288,10 +327,19 @@ static void idle_client(void)
 	peer_disconnect();
 }
 
-/* The server asks; who answers by a question gets an answer. And so on. */
-static void idle_server(void)
+SCENARIO("client_asked", CLIENT, "answers a flag without one")
 {
-	peer_open(&normal);
+	either_open("");
+	peer_send_raw(flagged, sizeof(flagged));
+	peer_expect_empty(WAIT, 0);
+	either_close();
+}
+
+/* Who answers by a question gets an answer. And so on. */
+MIRRORED(SDT "IdleConnection_Server", "client_asks_and_is_asked", IDLE,
+	 "it asks, and the answer asks")
+{
+	either_open("interval=1000 timeout=5000");
 	peer_send_empty(10, 0);
 	peer_expect_empty(WAIT, 1);
 	sleep(4);
@@ -299,101 +347,142 @@ static void idle_server(void)
 	peer_expect_empty(6, 0);
 	peer_expect_empty(WAIT, 1);
 	peer_send_empty(1, 0);
+	either_close();
+}
+
+SCENARIO("client_asks", CLIENT, "is idle, asks and is answered, twice")
+{
+	int i;
+
+	either_open("interval=500 timeout=10000");
+	for (i = 0; i < 2; i++) {
+		peer_expect_empty(WAIT, 1);
+		peer_send_empty(peer->to_grant, 0);
+	}
+	either_close();
+}
+
+/* It asks and gets no answer. */
+static void ask_in_vain(void)
+{
+	double start;
+
+	either_open("interval=1000 timeout=3000");
+	start = peer_now();
+	peer_send_empty(10, 0);
+	peer_expect_empty(WAIT, 1);
+	peer_expect_timeout(start, 3.9);
+}
+
+SCENARIO(SDT "IdleConnection_Server_Timeout", HASTY, "and gets no answer")
+{
+	ask_in_vain();
+	peer_disconnect();
+	peer_exchange(&normal, 500);
+}
+
+SCENARIO("client_asks_in_vain", CLIENT, "is idle, asks and is not answered")
+{
+	ask_in_vain();
+	client_end("receive", ETIMEDOUT);
+}
+
+/* Negotiated, not accepted: it ends, its place is free, and nobody is told of it. */
+SCENARIO("unaccepted_silent", LATE, "says nothing more before it is accepted")
+{
+	ask_in_vain();
+	peer_disconnect();
+	/* The backlog has one place. */
+	peer_connect_when_free();
+	peer_negotiate(&normal);
+	late_accepts();
+	peer_echo(500);
+	late_expect(EAGAIN);
 	peer_disconnect();
 }
 
-static void idle_server_timeout(void)
+/* The frame is to be had, so it can be accepted. */
+SCENARIO("unaccepted_silent_frame", LATE, "the same after a frame")
+{
+	double start = peer_now();
+
+	peer_open(&normal);
+	peer_send_frame(peer_pattern(500), 500);
+	peer_expect_empty(WAIT, 1);
+	peer_expect_timeout(start, 3.9);
+	peer_disconnect();
+	late_expect(0);
+	late_expect(EAGAIN);
+	peer_open(&normal);
+	late_accepts();
+	peer_echo(500);
+	peer_disconnect();
+}
+
+/* Accepted when it has been asked once already: that goes on, and ends it when it is silent. */
+SCENARIO("accepted_silent", LATE, "says nothing more when it is accepted late")
 {
 	double start;
 
 	peer_open(&normal);
-	start = peer_now();
 	peer_send_empty(10, 0);
 	peer_expect_empty(WAIT, 1);
-	peer_check(!peer_recv(GONE), "another message instead of the end");
-	peer_expect_disconnect();
-	peer_lasted(peer_now() - start, 3.9);
+	start = peer_now();
+	peer_send_empty(peer->to_grant, 0);
+	late_expect(0);
+	peer_expect_empty(WAIT, 1);
+	peer_expect_timeout(start, 3.9);
 	peer_disconnect();
-	peer_exchange(&normal, 500, 0);
 }
 
 /* ----- beyond the suite ----- */
 
-static void smallest_messages(void)
+SCENARIO("data_smallest_messages", ECHO, "128 KiB in messages of 128 bytes")
 {
 	struct request r = normal;
 
 	r.preferred = 128;
 	r.maxrecv = 128;
-	peer_exchange(&r, 131072, 0);
-}
-
-static void offset_wrap(void)
-{
-	wild(0xfffffff8, 500, 0, 524);
-	wild(0xfffffff8, 24, 0, 524);
-}
-
-static void length_wrap(void)
-{
-	wild(24, 0xffffffe8, 0, 524);
-}
-
-static void remaining_wrap(void)
-{
-	wild(24, 500, 0xffffff00, 524);
-}
-
-static void oversize(void)
-{
-	BAD(.offset = 24, .datalen = 1001);
-}
-
-static void empty_mid_sequence(void)
-{
-	uint8_t *buf = peer_pattern(1000);
-
-	peer_open(&normal);
-	peer_send_segment(buf, 1000, 64536);
-	peer_send_empty(1, 0);
-	free(buf);
-	peer_gone();
+	peer_exchange(&r, 131072);
 }
 
 /* Reserved fields, flags that nobody knows and padding mean nothing. */
-static void reserved(void)
+static void send_reserved(const uint8_t *payload)
 {
-	uint8_t *buf = peer_pattern(500);
+	SEND(.granted = 10, .flags = 0xfffe, .reserved = 0xffff, .padding = 0xff, .datalen = 500,
+	     .payload = payload);
+}
 
+SCENARIO("data_reserved", ECHO, "reserved, padding, unknown flags are not 0")
+{
 	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .offset = 24,
-					.flags = 0xfffe, .reserved = 0xffff, .padding = 0xff,
-					.datalen = 500, .payload = buf });
-	peer_expect_echo(buf, 500);
-	free(buf);
+	send_reserved(NULL);
+	peer_expect_echo(500);
 	peer_disconnect();
 }
 
-/* A flag on a fragment is answered, too, and the frame goes on. */
-static void asked_mid_sequence(void)
+SCENARIO("client_data_reserved", CLIENT, "reserved, padding, unknown flags")
 {
-	uint8_t *buf = peer_pattern(1000);
+	client_welcome(500, "");
+	peer_recv_frame(500);
+	peer_wait_credit(1);
+	send_reserved(peer_frame);
+	client_done();
+}
 
+/* It is answered, too, and the frame goes on. */
+SCENARIO("data_asked_mid_sequence", ECHO, "a flag on a fragment")
+{
 	peer_open(&normal);
-	peer_send_data(&(struct data) { .requested = 10, .granted = 10, .flags = 1, .offset = 24,
-					.remaining = 500, .datalen = 500, .payload = buf });
+	SEND(.granted = 10, .flags = 1, .remaining = 500, .datalen = 500);
 	peer_expect_empty(WAIT, 0);
-	peer_send_segment(buf + 500, 500, 0);
-	peer_expect_echo(buf, 1000);
-	free(buf);
+	peer_send_segment(peer_pattern(1000) + 500, 500, 0);
+	peer_expect_echo(1000);
 	peer_disconnect();
 }
-
-/* A data message without payload that asks for an answer. */
-static const uint8_t flagged[20] = { 10, 0, 10, 0, 1, 0 };
 
 /* Immediate data means nothing to SMB Direct; the message is one. */
-static void send_immediate(void)
+SCENARIO("data_send_immediate", ECHO, "a message with immediate data")
 {
 	peer_open(&normal);
 	if (peer_send_by(IBV_WR_SEND_WITH_IMM, flagged, sizeof(flagged), 77))
@@ -402,151 +491,35 @@ static void send_immediate(void)
 }
 
 /* Takes a receive, but is no message. */
-static void write_immediate(void)
+MIRRORED("data_write_immediate", "client_write_immediate", ECHO,
+	 "an RDMA write with immediate data")
 {
-	peer_open(&normal);
+	either_open("");
 	if (peer_send_by(IBV_WR_RDMA_WRITE_WITH_IMM, flagged, 0, 77))
-		peer_gone();
+		either_aborts();
 	else
-		peer_disconnect();
+		either_close();
 }
 
 /* Nobody has told us a key. */
-static void invalidate_unknown(void)
+MIRRORED("data_invalidate_unknown", "client_invalidate_unknown", ECHO, "invalidates an unknown key")
 {
-	peer_open(&normal);
+	either_open("");
 	peer_send_by(IBV_WR_SEND_WITH_INV, flagged, sizeof(flagged), 0x1234567);
-	peer_gone();
+	either_aborts();
 }
 
-/* Gone in the middle of a frame to the server, and of one from it. */
-static void vanish(void)
+/* Of a frame to the server, and of one from it. */
+SCENARIO("data_vanish", ECHO, "gone in the middle of a frame")
 {
-	uint8_t *buf = peer_pattern(65536);
+	const uint8_t *buf = peer_pattern(65536);
 
 	peer_open(&normal);
 	peer_send_segment(buf, 1000, 64536);
 	peer_disconnect();
 	peer_open(&normal);
-	peer_send_frame(buf, 65536, 0);
+	peer_send_frame(buf, 65536);
 	peer_check(peer_recv(WAIT), "disconnected");
 	peer_disconnect();
-	free(buf);
-	peer_exchange(&normal, 500, 0);
+	peer_exchange(&normal, 500);
 }
-
-/* Negotiated, not accepted, and silent: it ends, its place is free, and nobody is told of it. */
-static void unaccepted_silent(void)
-{
-	uint8_t *buf = peer_pattern(500);
-	int err;
-
-	peer_open(&normal);
-	peer_send_empty(10, 0);
-	peer_expect_empty(WAIT, 1);
-	peer_check(!peer_recv(GONE), "another message instead of the end");
-	peer_expect_disconnect();
-	peer_disconnect();
-	/* The backlog has one place. */
-	peer_connect_when_free();
-	peer_negotiate(&normal);
-	err = late_accept_soon();
-	peer_check(!err, "accept: %s", strerror(err));
-	peer_send_frame(buf, 500, 0);
-	peer_expect_echo(buf, 500);
-	err = late_accept();
-	peer_check(err == EAGAIN, "accept, but nobody waits: %s", strerror(err));
-	peer_disconnect();
-	free(buf);
-}
-
-/* The same behind a frame: that is to be had, so it can be accepted. */
-static void unaccepted_silent_frame(void)
-{
-	uint8_t *buf = peer_pattern(500);
-	int err;
-
-	peer_open(&normal);
-	peer_send_frame(buf, 500, 0);
-	peer_expect_empty(WAIT, 1);
-	peer_check(!peer_recv(GONE), "another message instead of the end");
-	peer_expect_disconnect();
-	peer_disconnect();
-	err = late_accept();
-	peer_check(!err, "accept: %s", strerror(err));
-	err = late_accept();
-	peer_check(err == EAGAIN, "accept, but nobody waits: %s", strerror(err));
-	peer_open(&normal);
-	err = late_accept_soon();
-	peer_check(!err, "accept: %s", strerror(err));
-	peer_send_frame(buf, 500, 0);
-	peer_expect_echo(buf, 500);
-	peer_disconnect();
-	free(buf);
-}
-
-/* Accepted when it has been asked once already: that goes on, and ends it when it is silent. */
-static void accepted_silent(void)
-{
-	double start;
-	int err;
-
-	peer_open(&normal);
-	peer_send_empty(10, 0);
-	peer_expect_empty(WAIT, 1);
-	start = peer_now();
-	peer_send_empty(peer.to_grant, 0);
-	err = late_accept();
-	peer_check(!err, "accept: %s", strerror(err));
-	peer_expect_empty(WAIT, 1);
-	peer_check(!peer_recv(GONE), "another message instead of the end");
-	peer_expect_disconnect();
-	peer_lasted(peer_now() - start, 3.9);
-	peer_disconnect();
-}
-
-#define NEG	"SmbdDataTransfer_NegativeParameter_"
-#define BVT	"BVT_SmbdDataTransfer_Basic_"
-
-const struct scenario data_scenarios[] = {
-	{ BVT "SendSmallBytesOfData", ECHO, "500 bytes in one message", send_small },
-	{ BVT "SendModerateBytesData", ECHO, "64 KiB in fragments", send_moderate },
-	{ "SmbdDataTransfer_VariableLengthSegment", ECHO, "0 to 128 bytes", variable_segments },
-	{ "SmbdDataTransfer_SmallLengthSegment", ECHO, "65536 of one byte", small_segments },
-	{ "SmbdDataTransfer_Redundancy", ECHO, "bytes behind the data", redundancy },
-	{ "SmbdDataTransfer_ReceiveMaxReceiveSize", ECHO, "two messages", receive_maxrecv },
-	{ "SmbdDataTransfer_UncompletedMessage", ECHO, "19 bytes", uncompleted },
-	{ NEG "DataOffset_Against8ByteAligned", ECHO, "23, 25", bad_offset_aligned },
-	{ NEG "DataOffset_AgainstMessageLength", ECHO, "32, 0xffffffff", bad_offset_length },
-	{ NEG "DataLength_AgainstMessageLength", ECHO, "1 too many, 0xffffffff", bad_length },
-	{ NEG "DataLength_AgainstMaxReceiveSize", ECHO, "1 too many; all", bad_length_maxrecv },
-	{ NEG "AgainstMaxFragmentedSize", ECHO, "1 too many; all", bad_maxfrag },
-	{ NEG "RemainingDataLength_AgainstMaxFragmentedSize", ECHO, "1 too many, 0xffffffff",
-	  bad_remaining_maxfrag },
-	{ NEG "RemainingDataLength_Zero", ECHO, "in the 2nd, in the last but one",
-	  bad_remaining_zero },
-	{ NEG "RemainingDataLength_AgainstFragmentReassemblyRemaining", ECHO, "1 too many",
-	  bad_remaining_sum },
-	{ "SmbdDataTransfer_IdleConnection_Client", ECHO, "the client asks", idle_client },
-	{ "SmbdDataTransfer_IdleConnection_Server", IDLE, "the server asks", idle_server },
-	{ "SmbdDataTransfer_IdleConnection_Server_Timeout", HASTY, "and gets no answer",
-	  idle_server_timeout },
-
-	{ "data_smallest_messages", ECHO, "128 KiB in messages of 128 bytes", smallest_messages },
-	{ "data_offset_wraps", ECHO, "offset plus length is above 4 GiB", offset_wrap },
-	{ "data_length_wraps", ECHO, "the same by the length", length_wrap },
-	{ "data_remaining_wraps", ECHO, "remaining plus length is above 4 GiB", remaining_wrap },
-	{ "data_oversize", ECHO, "a message above the negotiated size", oversize },
-	{ "data_empty_mid_sequence", ECHO, "an empty message between fragments",
-	  empty_mid_sequence },
-	{ "data_reserved", ECHO, "reserved, padding, unknown flags are not 0", reserved },
-	{ "data_asked_mid_sequence", ECHO, "a flag on a fragment", asked_mid_sequence },
-	{ "data_send_immediate", ECHO, "a message with immediate data", send_immediate },
-	{ "data_write_immediate", ECHO, "an RDMA write with immediate data", write_immediate },
-	{ "data_invalidate_unknown", ECHO, "invalidates an unknown key", invalidate_unknown },
-	{ "data_vanish", ECHO, "gone in the middle of a frame", vanish },
-	{ "unaccepted_silent", LATE, "says nothing more before it is accepted", unaccepted_silent },
-	{ "unaccepted_silent_frame", LATE, "the same after a frame", unaccepted_silent_frame },
-	{ "accepted_silent", LATE, "says nothing more when it is accepted late", accepted_silent },
-	{}
-};
