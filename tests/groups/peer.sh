@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A program that speaks SMB Direct by hand, well and badly, with sockets of ours: servers that echo,
-# and a client. Microsoft's MS-SMBD test cases are among what it does, by their names.
+# and a client. Microsoft's MS-SMBD test cases are among what it does, by their names. With
+# ONLY=peer.PATTERN (run.sh) only scenarios with such a name run.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
@@ -28,11 +29,24 @@ check 'each is a scenario' absent "$cases"
 check 'each has a mirror' test "$(grep -c '^     - .*``client_' <<<"$table")" = 42
 check 'each mirror is a scenario' absent "$mirrors"
 check 'there are more scenarios' test "$(grep -cvE '^(BVT_)?Smbd' <<<"$names")" -ge 84
+only=${ONLY#peer.}
+if [ -n "$only" ]; then
+	# shellcheck disable=SC2053 # a pattern
+	scenarios=$(while read -r name rest; do
+		[[ $name != $only ]] || echo "$name $rest"
+	done <<<"$scenarios")
+	check "there are scenarios $only" test -n "$scenarios"
+fi
 port=9500
 many_limit=240
 ! emulated || many_limit=1200
 
 echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
+# serves NAME OPTIONS...: start this server if there is a scenario for it.
+serves() {
+	! grep -qE "^ *\S+ +$1 " <<<"$scenarios" ||
+		check "$1 server starts" echo_start "${ports[$1]}" "${@:2}"
+}
 echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
 # What it says of having to try again is a diagnostic of a scenario that passes, too.
 play() {
@@ -47,11 +61,10 @@ against() {
 		[late]=$((port + 4)))
 	port=$((port + 5))
 	check 'consumer loads' load_consumer none "$transport"
-	check 'echo server starts' echo_start "${ports[echo]}"
-	check 'idle echo server starts' echo_start "${ports[idle]}" interval=1000
-	check 'hasty echo server starts' echo_start "${ports[hasty]}" interval=1000 timeout=3000
-	check 'late echo server starts' \
-		echo_start "${ports[late]}" late backlog=1 interval=1000 timeout=3000
+	serves echo
+	serves idle interval=1000
+	serves hasty interval=1000 timeout=3000
+	serves late late backlog=1 interval=1000 timeout=3000
 	while read -r name other _; do
 		at=${EPOCHREALTIME/./} limit=60
 		# It waits for nothing longer than ten seconds itself, but 65536 messages take their time.
