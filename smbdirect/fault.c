@@ -49,6 +49,8 @@ static DEFINE_SPINLOCK(smbdr_fault_lock);	/* protects all of this */
 static struct smbdr_fault_seen smbdr_fault_seen;
 static u32 smbdr_fault_nth;
 static u32 smbdr_fault_times;
+/* the only point that counts, or SMBDR_FAULT_NR for all */
+static enum smbdr_fault_point smbdr_fault_only = SMBDR_FAULT_NR;
 static struct dentry *smbdr_fault_dir;
 
 /* Count the call. Returns how often this point has failed, this time included, or 0. */
@@ -61,7 +63,7 @@ static u32 smbdr_fault_count(enum smbdr_fault_point point)
 	if (!READ_ONCE(smbdr_fault_nth))
 		return 0;
 	spin_lock_irqsave(&smbdr_fault_lock, flags);
-	if (smbdr_fault_nth) {
+	if (smbdr_fault_nth && (smbdr_fault_only == SMBDR_FAULT_NR || smbdr_fault_only == point)) {
 		s->hits++;
 		smbdr_fault_seen.hits++;
 		if (smbdr_fault_seen.hits >= smbdr_fault_nth &&
@@ -143,6 +145,27 @@ int smbdr_fault_post_half(enum smbdr_fault_point point, struct ib_qp *qp,
 }
 
 /**
+ * smbdr_fault_arm_at - let calls fail at one point
+ * @point: which; SMBDR_FAULT_NR: all
+ * @nth: which call that comes by it, counted from now on, beginning with 1; 0: none
+ * @times: how many in a row
+ *
+ * Context: any.
+ */
+void smbdr_fault_arm_at(enum smbdr_fault_point point, u32 nth, u32 times)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&smbdr_fault_lock, flags);
+	memset(&smbdr_fault_seen, 0, sizeof(smbdr_fault_seen));
+	WRITE_ONCE(smbdr_fault_nth, nth);
+	smbdr_fault_times = times;
+	smbdr_fault_only = point;
+	spin_unlock_irqrestore(&smbdr_fault_lock, flags);
+}
+EXPORT_SYMBOL_NS_GPL(smbdr_fault_arm_at, "NET_SMBDIRECT");
+
+/**
  * smbdr_fault_arm - let calls fail
  * @nth: which call, counted from now on and over all points, beginning with 1; 0: none
  * @times: how many in a row
@@ -151,13 +174,7 @@ int smbdr_fault_post_half(enum smbdr_fault_point point, struct ib_qp *qp,
  */
 void smbdr_fault_arm(u32 nth, u32 times)
 {
-	unsigned long flags;
-
-	spin_lock_irqsave(&smbdr_fault_lock, flags);
-	memset(&smbdr_fault_seen, 0, sizeof(smbdr_fault_seen));
-	WRITE_ONCE(smbdr_fault_nth, nth);
-	smbdr_fault_times = times;
-	spin_unlock_irqrestore(&smbdr_fault_lock, flags);
+	smbdr_fault_arm_at(SMBDR_FAULT_NR, nth, times);
 }
 EXPORT_SYMBOL_NS_GPL(smbdr_fault_arm, "NET_SMBDIRECT");
 

@@ -50,6 +50,7 @@ int smbdr_fault_wc_status(enum smbdr_fault_point point, int status);
 int smbdr_fault_post_half(enum smbdr_fault_point point, struct ib_qp *qp,
 			  struct ib_send_wr *first);
 void smbdr_fault_arm(u32 nth, u32 times);
+void smbdr_fault_arm_at(enum smbdr_fault_point point, u32 nth, u32 times);
 bool smbdr_fault_armed(void);
 void smbdr_fault_disarm(struct smbdr_fault_seen *seen);
 void smbdr_fault_init(void);

@@ -578,11 +578,15 @@ static void smbdr_mr_invalidate(struct smbdr_kern_mr *buf)
 	smbdr_send_cq_update(conn);
 	if (!buf->busy)
 		complete(&buf->quiet);
-	else if (conn->state == SMBDR_ESTABLISHED && !conn->flushed &&
-		 (smbdr_fault(post_inv) ?: smbdr_fault_half(post_inv_half, conn->qp, first) ?:
-		  ib_post_send(conn->qp, first, NULL)))
-		smbdr_qp_flushed(conn);
 	/* In any other state the teardown is on its way and ends the access. */
+	if (!buf->busy || conn->state != SMBDR_ESTABLISHED || conn->flushed)
+		return;
+	/* A device that does not answer. */
+	if (smbdr_fault(inv_lost))
+		return;
+	if (smbdr_fault(post_inv) ?: smbdr_fault_half(post_inv_half, conn->qp, first) ?:
+	    ib_post_send(conn->qp, first, NULL))
+		smbdr_qp_flushed(conn);
 }
 
 /**
@@ -602,6 +606,7 @@ void smbdr_mr_deregister(struct smbdr_kern_mr *buf)
 	spin_unlock_bh(&conn->lock);
 	if (!wait_for_completion_timeout(&buf->quiet,
 					 msecs_to_jiffies(conn->params.keepalive_timeout))) {
+		smbdr_stat_inc(conn->ns, SMBDR_STAT_TIMEOUTS);
 		smbdr_conn_abort(conn, -ETIMEDOUT);
 		wait_for_completion(&buf->quiet);
 	}
