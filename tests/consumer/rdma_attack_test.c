@@ -19,22 +19,30 @@ KUNIT_ARRAY_PARAM(stress_dir, stress_dirs, stress_dir_desc);
 
 /* ----- dead keys ----- */
 
-/* What we deregistered. */
+/* What we deregistered: each region of a buffer, the first and the last as well. */
 static void stress_dead_local(struct kunit *test)
 {
+	static const char * const what[] = { "first", "second", "third" };
 	const enum smbdr_kern_dir *dir = test->param_value;
 	struct smbdr_kern_desc desc;
 	struct smbdr_kern_mr *mr;
 	struct stress s;
-	int i;
+	u32 i, nr;
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 2 * STRESS_PIECES; i++) {
 		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
-		mr = stress_register(test, &s, *dir, &desc);
-		if (mr) {
-			smbdr_kern_mr_deregister(mr);
-			stress_refused(test, &s, *dir, &desc, "deregistered");
-		}
+		st_mem_free(&s.mem);
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.mem, ST_MEM_VMALLOC, 100,
+						   STRESS_PIECES * 2 * PAGE_SIZE), 0);
+		mr = stress_register_pieces(s.p.c, &s.mem, *dir == SMBDR_KERN_RDMA_READ ?
+					    SMBDR_KERN_REMOTE_READ : SMBDR_KERN_REMOTE_WRITE,
+					    PAGE_SIZE, STRESS_PIECES);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
+		desc = smbdr_kern_mr_descs(mr, &nr)[i % STRESS_PIECES];
+		KUNIT_EXPECT_EQ(test, nr, STRESS_PIECES);
+		KUNIT_EXPECT_EQ(test, st_tell(s.p.c, s.p.s), 0);
+		smbdr_kern_mr_deregister(mr);
+		stress_refused(test, &s, *dir, &desc, what[i % STRESS_PIECES]);
 		stress_close(&s);
 	}
 }
@@ -221,17 +229,20 @@ static void stress_wrong_way(struct kunit *test)
 
 	for (i = 0; i < 2; i++) {
 		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
-		/* siw never asks whether memory may be read. */
-		if (i && !stress_on_rxe(s.p.c)) {
-			stress_close(&s);
-			break;
-		}
 		mr = stress_register(test, &s, stress_dirs[i], &desc);
-		if (mr) {
+		if (mr && i && !stress_on_rxe(s.p.c)) {
+			/*
+			 * siw does not check it, as smbdirect-kernel.rst says: a siw that has learnt
+			 * to is to be treated as rxe is, here and there.
+			 */
+			KUNIT_EXPECT_EQ(test, st_rdma(s.p.s, &s.local, stress_dirs[!i], &desc, 1,
+						      0), 0);
+		} else if (mr) {
 			stress_refused(test, &s, stress_dirs[!i], &desc,
 				       i ? "read of write only" : "write to read only");
-			smbdr_kern_mr_deregister(mr);
 		}
+		if (mr)
+			smbdr_kern_mr_deregister(mr);
 		stress_close(&s);
 	}
 }

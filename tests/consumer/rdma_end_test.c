@@ -7,9 +7,12 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/inetdevice.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <rdma/ib_verbs.h>
+#include "../../smbdirect/fault.h"
 #include "rdma_stress.h"
 
 enum stress_end {
@@ -75,16 +78,27 @@ static void stress_dereg_after(struct kunit *test)
 	}
 }
 
-#define STRESS_RXE_MTU	1024	/* bytes: on a network device with 1500, as in the bed */
 #define STRESS_SIW_SEG	SZ_64K	/* its segments have a length of 16 bits */
-#define STRESS_RACE_LEN	SZ_256K
+#define STRESS_RACE_LEN	SZ_256K	/* far more than may be late */
 
+/**
+ * struct stress_race - somebody writes to memory that is deregistered meanwhile
+ * @s: the connections
+ * @mr: the memory, in pieces
+ * @desc: the piece that is written
+ * @start: where that begins
+ * @mtu: of rxe, bytes; 0 with siw
+ * @writes: that are done
+ * @took: deregistering, ms
+ */
 struct stress_race {
-	struct stress *s;
+	struct stress s;
 	struct smbdr_kern_mr *mr;
 	struct smbdr_kern_desc desc;
-	u32 late;
+	u8 *start;
+	u32 mtu;
 	int writes;
+	unsigned int took;
 };
 
 static int stress_race_writer(struct st_thread *t)
@@ -94,36 +108,106 @@ static int stress_race_writer(struct st_thread *t)
 
 	do {
 		st_where(t, "write %d", r->writes);
-		ret = st_rdma(r->s->p.s, &r->s->local, SMBDR_KERN_RDMA_WRITE, &r->desc, 1, 0);
+		ret = st_rdma(r->s.p.s, &r->s.local, SMBDR_KERN_RDMA_WRITE, &r->desc, 1, 0);
 		if (!ret)
 			WRITE_ONCE(r->writes, r->writes + 1);
 	} while (!ret);
 	return ret == -EREMOTEIO || stress_end_errno(ret) ? 0 : ret;
 }
 
+/* Has anything but one piece, as the driver moves it, come since all was set to 0x5a? */
+static bool stress_race_late(const struct stress_race *r)
+{
+	size_t len = (size_t)r->s.mem.nr * PAGE_SIZE;
+	u8 *first = memchr_inv(r->s.mem.base, 0x5a, len), *last = r->s.mem.base + len - 1;
+
+	if (!first)
+		return false;
+	while (*last == 0x5a)
+		last--;
+	if (r->mtu)
+		return (first - r->start) / r->mtu != (last - r->start) / r->mtu;
+	return last - first >= STRESS_SIW_SEG;
+}
+
 /*
  * Once deregistering has returned, not a byte changes any more. But rxe and siw
  * look at the state of a region before they copy what has arrived, and do not
  * hold it while they do. So the one piece that was being copied may still land, a
- * packet of rxe's or a segment of siw's; more than one may not.
+ * packet of rxe's or a segment of siw's; more than one may not, and none that
+ * comes later.
  */
 static int stress_race_dereg(struct st_thread *t)
 {
 	struct stress_race *r = t->arg;
-	struct st_mem *mem = &r->s->mem;
-	size_t len = (size_t)mem->nr * PAGE_SIZE;
-	u8 *first, *end = mem->base + len;
+	size_t len = (size_t)r->s.mem.nr * PAGE_SIZE;
+	unsigned long start = jiffies;
 
 	st_where(t, "deregister");
 	smbdr_kern_mr_deregister(r->mr);
-	memset(mem->base, 0x5a, len);
+	r->took = jiffies_to_msecs(jiffies - start);
+	memset(r->s.mem.base, 0x5a, len);
 	msleep(20);
-	first = memchr_inv(mem->base, 0x5a, len);
-	if (!first)
-		return 0;
-	while (end[-1] == 0x5a)
-		end--;
-	return end - first <= r->late ? 0 : -EILSEQ;
+	if (stress_race_late(r))
+		return -EILSEQ;
+	memset(r->s.mem.base, 0x5a, len);
+	msleep(20);
+	return memchr_inv(r->s.mem.base, 0x5a, len) ? -EBADMSG : 0;
+}
+
+/* Bytes of a packet of rxe's. */
+static u32 stress_rxe_mtu(void)
+{
+	struct ib_device *dev = NULL;
+	struct ib_port_attr attr;
+	struct net_device *ndev;
+	int ret = -ENODEV;
+
+	rcu_read_lock();
+	ndev = __ip_dev_find(&init_net, ((struct sockaddr_in *)&st_cfg.addr)->sin_addr.s_addr,
+			     false);
+	if (ndev)
+		dev = ib_device_get_by_netdev(ndev, RDMA_DRIVER_RXE);
+	rcu_read_unlock();
+	if (dev) {
+		ret = ib_query_port(dev, 1, &attr);
+		ib_device_put(dev);
+	}
+	return ret ? 0 : ib_mtu_enum_to_int(attr.active_mtu);
+}
+
+/* Memory of a new connection, and a thread at the other end that writes to piece @piece of it. */
+static struct st_thread *stress_race_start(struct kunit *test, struct stress_race *r,
+					   const struct st_opts *o, u32 piece)
+{
+	unsigned long end = jiffies + 5 * HZ;
+	struct stress *s = &r->s;
+	struct st_thread *writer;
+	u32 nr;
+
+	memset(r, 0, sizeof(*r));
+	KUNIT_ASSERT_EQ(test, stress_open(s), 0);
+	st_pair_close(&s->p);
+	st_mem_free(&s->mem);
+	st_mem_free(&s->local);
+	KUNIT_ASSERT_EQ(test, st_pair_open(&s->p, o, o), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(&s->mem, ST_MEM_VMALLOC, 100,
+					   STRESS_PIECES * (STRESS_RACE_LEN + PAGE_SIZE)), 0);
+	KUNIT_ASSERT_EQ(test, st_mem_alloc(&s->local, ST_MEM_VMALLOC, 0, STRESS_RACE_LEN), 0);
+	r->mr = stress_register_pieces(s->p.c, &s->mem, SMBDR_KERN_REMOTE_WRITE, STRESS_RACE_LEN,
+				       STRESS_PIECES);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(r->mr));
+	r->desc = smbdr_kern_mr_descs(r->mr, &nr)[piece];
+	KUNIT_EXPECT_EQ(test, nr, STRESS_PIECES);
+	r->start = s->mem.base + 100 + piece * (STRESS_RACE_LEN + PAGE_SIZE);
+	r->mtu = stress_on_rxe(s->p.c) ? stress_rxe_mtu() : 0;
+	KUNIT_EXPECT_TRUE(test, r->mtu || !stress_on_rxe(s->p.c));
+	KUNIT_EXPECT_EQ(test, st_tell(s->p.c, s->p.s), 0);
+	writer = st_run("writer", stress_race_writer, r);
+	while (!READ_ONCE(r->writes) && time_before(jiffies, end))
+		usleep_range(50, 100);
+	KUNIT_EXPECT_GT(test, READ_ONCE(r->writes), 0);
+	return writer;
 }
 
 /* The peer writes and writes, one thread deregisters, another one ends the connection. */
@@ -131,74 +215,31 @@ static void stress_dereg_race(struct kunit *test)
 {
 	struct st_thread *writer, *dereg;
 	struct stress_race r;
-	struct stress s;
 	int how;
 
 	for (how = 0; how < 20; how++) {
-		unsigned long end = jiffies + 5 * HZ;
-
-		KUNIT_ASSERT_EQ(test, stress_open(&s), 0);
-		/* Far more than may be late. */
-		st_mem_free(&s.mem);
-		st_mem_free(&s.local);
-		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.mem, ST_MEM_VMALLOC, 100, STRESS_RACE_LEN),
-				0);
-		KUNIT_ASSERT_EQ(test, st_mem_alloc(&s.local, ST_MEM_VMALLOC, 0, STRESS_RACE_LEN),
-				0);
-		r = (struct stress_race){ .s = &s };
-		r.mr = stress_register(test, &s, SMBDR_KERN_RDMA_WRITE, &r.desc);
-		KUNIT_ASSERT_NOT_NULL(test, r.mr);
-		r.late = stress_on_rxe(s.p.c) ? STRESS_RXE_MTU : STRESS_SIW_SEG;
-		writer = st_run("writer", stress_race_writer, &r);
-		while (!READ_ONCE(r.writes) && time_before(jiffies, end))
-			usleep_range(50, 100);
-		KUNIT_EXPECT_GT(test, READ_ONCE(r.writes), 0);
+		writer = stress_race_start(test, &r, NULL, how % STRESS_PIECES);
 		usleep_range(1, 1 + get_random_u32_below(2000));
 		dereg = st_run("dereg", stress_race_dereg, &r);
 		usleep_range(1, 1 + get_random_u32_below(200));
 		switch (how % 4) {
 		case 1:
-			kernel_sock_shutdown(s.p.s, SHUT_RDWR);
+			kernel_sock_shutdown(r.s.p.s, SHUT_RDWR);
 			break;
 		case 2:
-			kernel_sock_shutdown(s.p.c, SHUT_RDWR);
+			kernel_sock_shutdown(r.s.p.c, SHUT_RDWR);
 			break;
 		case 3:
-			st_release(&s.p.c);
+			st_release(&r.s.p.c);
 			break;
 		}
 		KUNIT_EXPECT_EQ_MSG(test, st_join(dereg, ST_SOON), 0, "%d", how);
 		KUNIT_EXPECT_EQ_MSG(test, st_join(writer, ST_SOON), 0, "%d", how);
 		if (st_stuck())
 			return;
-		KUNIT_EXPECT_EQ_MSG(test, st_ping(s.q.c, s.q.s, 100), 0, "%d", how);
-		stress_close(&s);
+		KUNIT_EXPECT_EQ_MSG(test, st_ping(r.s.q.c, r.s.q.s, 100), 0, "%d", how);
+		stress_close(&r.s);
 	}
-}
-
-struct stress_waiter {
-	struct socket *sock;
-	struct st_mem mem;
-	struct smbdr_kern_mr *mr;
-};
-
-static int stress_wait_thread(struct st_thread *t)
-{
-	struct stress_waiter *w = t->arg;
-
-	st_where(t, "register");
-	w->mr = st_register(w->sock, &w->mem, SMBDR_KERN_REMOTE_READ);
-	return PTR_ERR_OR_ZERO(w->mr);
-}
-
-/* Until it waits, which it does in one place only. */
-static void stress_asleep(struct kunit *test, struct task_struct *task)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
-
-	while (!(READ_ONCE(task->__state) & TASK_INTERRUPTIBLE) && time_before(jiffies, end))
-		usleep_range(100, 200);
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(task->__state) & TASK_INTERRUPTIBLE);
 }
 
 /* All regions are taken: the next ones wait in line, a signal or the end lets go. */
@@ -218,9 +259,7 @@ static void stress_regions(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		w[i].sock = s.p.c;
 		KUNIT_ASSERT_EQ(test, st_mem_alloc(&w[i].mem, ST_MEM_VMALLOC, 0, 100), 0);
-		t[i] = st_run("wait", stress_wait_thread, &w[i]);
-		KUNIT_ASSERT_NOT_NULL(test, t[i]);
-		stress_asleep(test, t[i]->task);
+		t[i] = stress_wait(test, &w[i]);
 	}
 	KUNIT_EXPECT_FALSE(test, completion_done(&t[0]->done));
 
@@ -371,9 +410,86 @@ static void stress_submit_close(struct kunit *test)
 	kfree(local);
 }
 
+#ifdef CONFIG_NET_SMBDIRECT_FAULTS
+
+#define STRESS_LOST_MS	1000
+
+static int stress_recv_thread(struct st_thread *t)
+{
+	u8 byte;
+
+	st_where(t, "receive");
+	return st_recv(t->arg, &byte, 1, 0);
+}
+
+/*
+ * The device does not answer an invalidation. Deregistering waits for as long as it
+ * says, ends the connection, and returns when the peer, which writes all the time,
+ * can do so no more. Nobody waits with it, and all others of the connection are told.
+ */
+static void stress_dereg_lost(struct kunit *test)
+{
+	static const struct st_opts o = { .ka_timeout = STRESS_LOST_MS };
+	struct smbdr_kern_mr *rest[ST_MRS - STRESS_PIECES];
+	struct st_thread *writer, *reader, *waiter[2], *dereg;
+	u64 timeouts = st_counter("Timeouts");
+	struct smbdr_fault_seen seen;
+	struct stress_waiter w[2] = {};
+	struct stress_race r;
+	int i, before;
+
+	writer = stress_race_start(test, &r, &o, STRESS_PIECES - 1);
+	for (i = 0; i < 2; i++) {
+		w[i].sock = r.s.p.c;
+		KUNIT_ASSERT_EQ(test, st_mem_alloc(&w[i].mem, ST_MEM_VMALLOC, 0, 100), 0);
+	}
+	for (i = 0; i < ARRAY_SIZE(rest); i++) {
+		rest[i] = st_register(r.s.p.c, &w[0].mem, SMBDR_KERN_REMOTE_READ);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(rest[i]));
+	}
+	for (i = 0; i < 2; i++)
+		waiter[i] = stress_wait(test, &w[i]);
+	reader = st_run("reader", stress_recv_thread, r.s.p.c);
+
+	smbdr_fault_arm_at(SMBDR_FAULT_inv_lost, 1, 1);
+	before = READ_ONCE(r.writes);
+	dereg = st_run("dereg", stress_race_dereg, &r);
+	msleep(STRESS_LOST_MS / 4);
+	smbdr_kern_mr_deregister(rest[0]);
+	KUNIT_EXPECT_EQ(test, st_join(waiter[0], STRESS_LOST_MS / 4), 0);
+	KUNIT_EXPECT_FALSE(test, completion_done(&dereg->done));
+	/* It is still possible. */
+	KUNIT_EXPECT_GT(test, READ_ONCE(r.writes), before);
+	KUNIT_EXPECT_EQ(test, st_join(dereg, ST_SOON), 0);
+	smbdr_fault_disarm(&seen);
+	KUNIT_EXPECT_EQ(test, seen.fired, 1);
+	KUNIT_EXPECT_GE(test, r.took, STRESS_LOST_MS);
+	KUNIT_EXPECT_LT(test, r.took, 3 * STRESS_LOST_MS);
+	KUNIT_EXPECT_EQ(test, st_counter("Timeouts") - timeouts, 1);
+
+	KUNIT_EXPECT_EQ(test, st_join(writer, ST_SOON), 0);
+	KUNIT_EXPECT_EQ(test, st_join(reader, ST_SOON), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, st_join(waiter[1], ST_SOON), -EPIPE);
+	if (st_stuck())
+		return;
+	for (i = 1; i < ARRAY_SIZE(rest); i++)
+		smbdr_kern_mr_deregister(rest[i]);
+	if (!IS_ERR_OR_NULL(w[0].mr))
+		smbdr_kern_mr_deregister(w[0].mr);
+	KUNIT_EXPECT_EQ(test, st_ping(r.s.q.c, r.s.q.s, 100), 0);
+	for (i = 0; i < 2; i++)
+		st_mem_free(&w[i].mem);
+	stress_close(&r.s);
+}
+
+#endif /* CONFIG_NET_SMBDIRECT_FAULTS */
+
 static struct kunit_case rdma_end_cases[] = {
 	KUNIT_CASE(stress_dereg_after),
 	KUNIT_CASE(stress_dereg_race),
+#ifdef CONFIG_NET_SMBDIRECT_FAULTS
+	KUNIT_CASE(stress_dereg_lost),
+#endif
 	KUNIT_CASE(stress_regions),
 	KUNIT_CASE(stress_submit_close),
 	{}

@@ -7,6 +7,8 @@
 
 #include "rdma_lib.h"
 
+#define STRESS_PIECES	3
+
 /**
  * struct stress - a connection to be hurt, and one that must not be
  * @p: the former: the client end owns memory, the server end attacks
@@ -21,6 +23,20 @@ struct stress {
 	struct st_mem local;
 };
 
+/**
+ * struct stress_waiter - who registers memory when all regions are taken
+ * @sock: for whom
+ * @mem: the memory
+ * @pieces: in so many pieces of a page, or 0 if it is one
+ * @mr: the registration
+ */
+struct stress_waiter {
+	struct socket *sock;
+	struct st_mem mem;
+	u32 pieces;
+	struct smbdr_kern_mr *mr;
+};
+
 /* Both ways of a transfer. */
 extern const enum smbdr_kern_dir stress_dirs[2];
 
@@ -29,6 +45,9 @@ void stress_close(struct stress *s);
 bool stress_ended(struct socket *sock);
 bool stress_end_errno(int err);
 bool stress_on_rxe(struct socket *sock);
+struct smbdr_kern_mr *stress_register_pieces(struct socket *sock, struct st_mem *mem,
+					     enum smbdr_kern_access access, u32 len, u32 nr);
+struct st_thread *stress_wait(struct kunit *test, struct stress_waiter *w);
 struct smbdr_kern_mr *stress_register(struct kunit *test, struct stress *s,
 				      enum smbdr_kern_dir dir, struct smbdr_kern_desc *desc);
 void stress_refused(struct kunit *test, struct stress *s, enum smbdr_kern_dir dir,

@@ -3,6 +3,7 @@
  * What the RDMA tests with attacks, with many threads and at the end share: a connection
  * to be hurt beside one that must not be, and what the use of a dead key comes to.
  */
+#include <linux/delay.h>
 #include "rdma_stress.h"
 
 const enum smbdr_kern_dir stress_dirs[2] = { SMBDR_KERN_RDMA_READ, SMBDR_KERN_RDMA_WRITE };
@@ -117,4 +118,61 @@ bool stress_on_rxe(struct socket *sock)
 	struct smbdirect_info info;
 
 	return !smbdr_kern_info(sock, &info) && info.device_class == SMBDIRECT_DEVICE_IB;
+}
+
+/**
+ * stress_register_pieces() - register memory in pieces, each of which has a region of its own
+ * @sock: the socket
+ * @mem: memory that does not begin at a page boundary; a page lies between two pieces
+ * @access: what the peer may do
+ * @len: bytes of a piece, whole pages
+ * @nr: number of pieces, up to STRESS_PIECES
+ *
+ * Return: the registration, or ERR_PTR.
+ */
+struct smbdr_kern_mr *stress_register_pieces(struct socket *sock, struct st_mem *mem,
+					     enum smbdr_kern_access access, u32 len, u32 nr)
+{
+	struct kvec kv[STRESS_PIECES];
+	struct iov_iter iter;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		kv[i].iov_base = mem->base + mem->off + i * (len + PAGE_SIZE);
+		kv[i].iov_len = len;
+	}
+	iov_iter_kvec(&iter, access == SMBDR_KERN_REMOTE_READ ? ITER_SOURCE : ITER_DEST, kv, nr,
+		      (size_t)nr * len);
+	return smbdr_kern_mr_register(sock, &iter, access);
+}
+
+static int stress_wait_thread(struct st_thread *t)
+{
+	struct stress_waiter *w = t->arg;
+
+	st_where(t, "register");
+	w->mr = w->pieces ?
+		stress_register_pieces(w->sock, &w->mem, SMBDR_KERN_REMOTE_READ, PAGE_SIZE,
+				       w->pieces) :
+		st_register(w->sock, &w->mem, SMBDR_KERN_REMOTE_READ);
+	return PTR_ERR_OR_ZERO(w->mr);
+}
+
+/**
+ * stress_wait() - let a thread wait for regions
+ * @test: the case
+ * @w: for what
+ *
+ * Return: the thread, which waits, as it does in one place only; its result is that of registering.
+ */
+struct st_thread *stress_wait(struct kunit *test, struct stress_waiter *w)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
+	struct st_thread *t = st_run("wait", stress_wait_thread, w);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	while (!(READ_ONCE(t->task->__state) & TASK_INTERRUPTIBLE) && time_before(jiffies, end))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(t->task->__state) & TASK_INTERRUPTIBLE);
+	return t;
 }
