@@ -10,7 +10,8 @@
  *
  * - the operation has returned in time, with success or an error that the documentation
  *   knows, and one that is about memory or the device only if that was what failed;
- * - both ends work as before, or both have ended, likewise;
+ * - both ends work as before, or both have ended, likewise; and the latter only if what failed
+ *   cannot be done again (fault_may_end());
  * - what failed can be done again, if there is still something to do it with;
  * - a connection beside it never noticed;
  * - when all is closed the device holds no more objects than before.
@@ -48,6 +49,8 @@ struct fault_op;
  * @port: of a listener
  * @bound: the socket is bound
  * @err: what the operation said
+ * @up: the connection was there before anything failed
+ * @told: a call of the user's was told of the failure, so nothing else may come of it
  * @seen: what failed
  * @owner: memory for the peer
  * @local: memory to transfer from or to
@@ -62,6 +65,8 @@ struct fault_run {
 	u16 port;
 	bool bound;
 	int err;
+	bool up;
+	bool told;
 	struct smbdr_fault_seen seen;
 	struct st_mem owner;
 	struct st_mem local;
@@ -131,6 +136,29 @@ static void fault_expect(struct fault_run *r, const char *what, int err)
 		FAULT_BAD(r, "%s: %d", what, err);
 }
 
+/*
+ * Calls that nobody can make again, so one failure may end a connection: the device does not take
+ * or does not do a piece of work, or a message that came cannot be kept.
+ */
+static const char * const fault_ends[] = {
+	"post_recv", "recv_done", "post_send", "send_done", "chunk_map",
+	"post_reg", "post_reg_half", "post_inv", "post_inv_half", "inv_done", "inv_lost",
+	"post_rw", "post_rw_half", "rw_done", "rw_lost", "post_rw_inv", "rw_inv_done",
+	"msg", "chunk_small", "chunk_large", "chunk_pages",
+};
+
+/* May a connection that was there end by this? */
+static bool fault_may_end(const struct fault_run *r)
+{
+	if (!r->up || r->seen.fired > 1)
+		return true;
+	/* The region of an iWARP read is mapped when the pump comes to it. */
+	if (r->seen.fired && !strcmp(r->seen.point, "mr_map"))
+		return r->op->len || r->op->dir == SMBDR_KERN_RDMA_READ;
+	return r->seen.fired && !r->told &&
+	       match_string(fault_ends, ARRAY_SIZE(fault_ends), r->seen.point) >= 0;
+}
+
 /* The connection is over: wait until this end knows, and see what it says. */
 static void fault_see_end(struct fault_run *r, struct socket *sock, const char *who)
 {
@@ -160,6 +188,8 @@ static bool fault_check_pair(struct fault_run *r)
 	if (!ret)
 		return true;
 	fault_expect(r, "an exchange afterwards", ret);
+	if (!fault_may_end(r))
+		FAULT_BAD(r, "the connection has ended: %d", ret);
 	fault_see_end(r, r->p.c, "the end that connected");
 	fault_see_end(r, r->p.s, "the end that accepted");
 	return false;
@@ -348,7 +378,9 @@ static int fault_pair_prepare(struct fault_run *r)
 	int ret = st_pair_open(&r->p, &r->op->opts, &r->op->opts);
 
 	/* The first grants are through with this. */
-	return ret ?: st_ping(r->p.c, r->p.s, 100);
+	ret = ret ?: st_ping(r->p.c, r->p.s, 100);
+	r->up = !ret;
+	return ret;
 }
 
 /* Read a frame as a user does that gets EFAULT and tries again. */
@@ -382,10 +414,13 @@ static int fault_exchange(struct fault_run *r)
 {
 	int ret = st_send_frame(r->p.c, 1, r->op->len);
 
+	r->told = ret == -ENOMEM || ret == -EFAULT;
 	if (!ret)
 		ret = fault_read(r, r->p.s, 1, r->op->len);
-	if (!ret)
+	if (!ret) {
 		ret = st_send_frame(r->p.s, 2, 50);
+		r->told = ret == -ENOMEM || ret == -EFAULT;
+	}
 	if (!ret)
 		ret = fault_read(r, r->p.c, 2, 50);
 	/* The last completions belong to it as well. */
@@ -641,6 +676,8 @@ static void fault_shutdown_after(struct fault_run *r)
 #define FAULT_FEW	{ .send_credits = 2, .recv_credits = 2 }
 #define FAULT_ONE	{ .send_credits = 1, .recv_credits = 1, .max_send = 1364, .max_recv = 1364 }
 #define FAULT_PLENTY	{ .send_credits = 16, .recv_credits = 16 }
+/* An invalidation that is lost is waited for. */
+#define FAULT_HASTY	{ .send_credits = 16, .recv_credits = 16, .ka_timeout = 1000 }
 /* Both go on talking while a transfer stands still. */
 #define FAULT_TALK	{ .send_credits = 16, .recv_credits = 16, .ka_interval = 1000,	\
 			  .ka_timeout = 4000 }
@@ -675,7 +712,7 @@ static const struct fault_op fault_ops[] = {
 	{ .name = "register", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_PLENTY,
 	  .prepare = fault_memory_prepare, .armed = fault_register,
 	  .after = fault_rdma_after },
-	{ .name = "deregister", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_PLENTY,
+	{ .name = "deregister", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_HASTY,
 	  .prepare = fault_registered_prepare, .armed = fault_deregister,
 	  .after = fault_rdma_after },
 	{ .name = "RDMA write", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK,
