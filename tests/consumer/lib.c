@@ -86,6 +86,8 @@ int st_parse_opt(const char *word, struct st_opts *o)
 		{ "negotiate=", &o->negotiate_timeout },
 		{ "send_credits=", &o->send_credits },
 		{ "recv_credits=", &o->recv_credits },
+		{ "initiator=", &o->initiator_depth },
+		{ "responder=", &o->responder_resources },
 	};
 	int i;
 
@@ -270,6 +272,8 @@ int st_apply(struct socket *sock, const struct st_opts *o)
 		{ SMBDIRECT_KEEPALIVE_TIMEOUT, o ? o->ka_timeout : 0 },
 		{ SMBDIRECT_CONNECT_TIMEOUT, o ? o->connect_timeout : 0 },
 		{ SMBDIRECT_NEGOTIATE_TIMEOUT, o ? o->negotiate_timeout : 0 },
+		{ SMBDIRECT_INITIATOR_DEPTH, o ? o->initiator_depth : 0 },
+		{ SMBDIRECT_RESPONDER_RESOURCES, o ? o->responder_resources : 0 },
 	};
 	int i, ret;
 

@@ -245,6 +245,27 @@ static void rdma_negotiated(struct kunit *test)
 	st_pair_close(&p);
 }
 
+/* What one end starts the other one serves: each has the smaller depth. */
+static void rdma_depths(struct kunit *test)
+{
+	const struct st_opts server = { .initiator_depth = 3, .responder_resources = 5 };
+	const struct st_opts client = { .initiator_depth = 9, .responder_resources = 1 };
+	struct smbdirect_info info;
+	struct st_pair p;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &server, &client), 0);
+	KUNIT_EXPECT_EQ(test, smbdr_kern_info(p.c, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.initiator_depth, 5);
+	KUNIT_EXPECT_EQ(test, info.responder_resources, 1);
+	KUNIT_EXPECT_EQ(test, smbdr_kern_info(p.s, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.initiator_depth, 1);
+	KUNIT_EXPECT_EQ(test, info.responder_resources, 5);
+	/* Read by the end that may have one read under way. */
+	rdma_check(test, &p, &(struct rdma_case){ ST_MEM_VMALLOC, ST_MEM_BVEC, 1, SZ_1M,
+		   SMBDR_KERN_RDMA_READ });
+	st_pair_close(&p);
+}
+
 /* Transfers are counted when they are done, with their bytes; what is refused is not. */
 static void rdma_counts_exact(struct kunit *test)
 {
@@ -505,6 +526,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE_PARAM(rdma_limit, rdma_kind_gen_params),
 	KUNIT_CASE(rdma_default_limit),
 	KUNIT_CASE_PARAM(rdma_negotiated, rdma_bounds_gen_params),
+	KUNIT_CASE(rdma_depths),
 	KUNIT_CASE(rdma_counts_exact),
 	KUNIT_CASE(rdma_requests_few),
 	KUNIT_CASE(rdma_async_write),

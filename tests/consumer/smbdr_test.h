@@ -69,6 +69,8 @@ struct st_thread {
  * @ka_timeout: SMBDIRECT_KEEPALIVE_TIMEOUT
  * @connect_timeout: SMBDIRECT_CONNECT_TIMEOUT
  * @negotiate_timeout: SMBDIRECT_NEGOTIATE_TIMEOUT
+ * @initiator_depth: SMBDIRECT_INITIATOR_DEPTH
+ * @responder_resources: SMBDIRECT_RESPONDER_RESOURCES
  */
 struct st_opts {
 	int max_send;
@@ -81,6 +83,8 @@ struct st_opts {
 	int ka_timeout;
 	int connect_timeout;
 	int negotiate_timeout;
+	int initiator_depth;
+	int responder_resources;
 };
 
 /* A listener and one connection made through it. */

@@ -24,6 +24,7 @@
 
 struct peer *peers, *peer;
 struct peer_setup peer_setup = { .slots = PEER_SLOTS, .posted = PEER_SLOTS };
+struct depths peer_depths = { 1, 1 }, peer_told;
 const char *peer_addr, *peer_port;
 
 static struct rdma_event_channel *channel;
@@ -66,6 +67,9 @@ static bool cm_poll(int ms)
 		p->id = ev->id;
 		p->id->context = p;
 	}
+	if (ev->event == RDMA_CM_EVENT_CONNECT_REQUEST || ev->event == RDMA_CM_EVENT_ESTABLISHED)
+		peer_told = (struct depths) { ev->param.conn.initiator_depth,
+					      ev->param.conn.responder_resources };
 	if (p) {
 		/* A request stays one until somebody looks, though it may be taken back. */
 		if (p->event != RDMA_CM_EVENT_CONNECT_REQUEST)
@@ -162,7 +166,8 @@ static struct rdma_conn_param conn_param(void)
 {
 	return (struct rdma_conn_param) {
 		.retry_count = 7, .rnr_retry_count = peer_setup.rnr_retry,
-		.initiator_depth = 1, .responder_resources = 1,
+		.initiator_depth = peer_depths.initiator,
+		.responder_resources = peer_depths.responder,
 	};
 }
 

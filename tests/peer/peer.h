@@ -113,6 +113,13 @@ struct peer {
 /* All connections, newest first, and the one that every call below is about. */
 extern struct peer *peers, *peer;
 
+/* Depths of RDMA reads: what we ask for, or answer, and what the other side's event said. */
+struct depths {
+	unsigned int initiator, responder;
+};
+
+extern struct depths peer_depths, peer_told;
+
 /* Set before the first connection. */
 extern struct peer_setup {
 	unsigned int slots;		/* receives of a connection */
