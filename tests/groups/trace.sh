@@ -66,7 +66,7 @@ for event in "$events"/*/; do
 done
 echo >"$tracing/trace"
 
-addr=$(bed_addr 'siw v4') port=20600
+addr=$(transport_addr 'siw v4') port=20600
 echo_is() { echo "$*" >"$SMBDR_DEBUG/echo"; }
 listening() { echo "$*" >"$SMBDR_DEBUG/listening"; }
 storm() { (echo "$*" >"$SMBDR_DEBUG/storm"); }
