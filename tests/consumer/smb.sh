@@ -6,11 +6,25 @@
 # shellcheck disable=SC2034 # for the groups
 SMB_MNT=/mnt/smb SMB_SHARE=/tmp/share
 
+# Whose transport a loaded cifs or ksmbd has, and whose run.sh meant it to have.
+whose() {
+	if [ -e "/sys/module/net_smbdirect/holders/$1" ]; then
+		echo ours
+	elif [ -e "/sys/module/smbdirect/holders/$1" ]; then
+		echo stock
+	else
+		echo nobody
+	fi
+}
+meant() { if have_module "$1"; then echo ours; else echo stock; fi; }
+is_as_meant() { check "$1 has the transport that was meant: $(meant "$1")" test "$(whose "$1")" = "$(meant "$1")"; }
+
 # with_server COMMAND... and with_client COMMAND...: what is needed around it, and afterwards
 # everything is gone again. They nest.
 with_server() {
 	need_module
 	if check 'ksmbd starts' start_ksmbd; then
+		is_as_meant ksmbd
 		chmod 777 "$SMB_SHARE"
 		"$@"
 		check 'ksmbd stops' stop_ksmbd
@@ -22,6 +36,7 @@ with_client() {
 	need_module
 	mkdir -p "$SMB_MNT"
 	if check 'cifs loads' load_cifs; then
+		is_as_meant cifs
 		"$@"
 		check 'cifs unloads' wait_for 20 rmmod cifs
 	fi
@@ -37,10 +52,7 @@ mount_share() {
 # What to add to the options of a mount that signs or encrypts, and so sends all data in messages.
 # The stock transports take messages of 170 KiB, and cifs does not heed that when it encrypts: its
 # writes fail with EINVAL (the stock pair's as well) unless they are told to be small.
-no_rdma_sizes() {
-	[ -e /sys/module/net_smbdirect/holders/cifs ] && [ -e /sys/module/net_smbdirect/holders/ksmbd ] ||
-		echo ,rsize=131072,wsize=131072
-}
+no_rdma_sizes() { [ "$(whose cifs)$(whose ksmbd)" = oursours ] || echo ,rsize=131072,wsize=131072; }
 umount_share() { timeout 120 umount "${1:-$SMB_MNT}"; }
 
 # One hash over the names and the contents of all files of a tree, which are read eight at a time.
@@ -61,6 +73,32 @@ need_tools() {
 	local tool
 	for tool; do
 		command -v "$tool" >/dev/null || { ktap_fail "there is no $tool"; exit 0; }
+	done
+}
+
+# moved_from, and then has_moved BYTES: so many have gone each way by RDMA since, if counters of ours can
+# tell; and those of a transport that is not in use stand still. The server moves the data, both ways,
+# and the client registers its memory.
+smb_counters='ConnActive ConnPassive RdmaReadBytes RdmaWriteBytes MrRegistered'
+declare -A smb_before
+moved_from() {
+	local name
+	for name in $smb_counters; do smb_before[$name]=$(smbdr_counter "$name"); done
+}
+smb_rise() { echo $(($(smbdr_counter "$1") - smb_before[$1])); }
+has_moved() {
+	local bytes=$1 name side least
+	for name in $smb_counters; do
+		side=ksmbd least=1
+		case $name in
+		ConnActive | MrRegistered) side=cifs ;;
+		*Bytes) least=$bytes ;;
+		esac
+		if [ "$(whose $side)" = ours ]; then
+			check "$name rises by $least, as $side is ours" test "$(smb_rise "$name")" -ge "$least"
+		else
+			check "$name stands still, as $side is not ours" test "$(smb_rise "$name")" = 0
+		fi
 	done
 }
 
