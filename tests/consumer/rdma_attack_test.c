@@ -232,8 +232,8 @@ static void stress_wrong_way(struct kunit *test)
 		mr = stress_register(test, &s, stress_dirs[i], &desc);
 		if (mr && i && !stress_on_rxe(s.p.c)) {
 			/*
-			 * siw does not check it, as smbdirect-kernel.rst says: a siw that has learnt
-			 * to is to be treated as rxe is, here and there.
+			 * siw does not check it, as smbdirect-kernel.rst says. If this fails siw
+			 * has learnt to: change both.
 			 */
 			KUNIT_EXPECT_EQ(test, st_rdma(s.p.s, &s.local, stress_dirs[!i], &desc, 1,
 						      0), 0);

@@ -17,8 +17,9 @@
 #define WAIT_SLACK	2000
 
 /*
- * All regions but one are taken. The first in line needs two and is told so after ten seconds. The
- * second came a second later and needs one: it does not overtake, and has it when the first is gone.
+ * All regions but one are taken. The first in line needs two, and gets -ETIMEDOUT after ten
+ * seconds. The second came a second later and needs one: it does not overtake, and gets the
+ * region when the first is gone.
  */
 static void wait_regions(struct kunit *test)
 {

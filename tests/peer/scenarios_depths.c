@@ -18,7 +18,9 @@ static void told(const char *what, unsigned int initiator, unsigned int responde
 /* A server has 8 and 32 by default, and agrees to the smaller ones of both. */
 SCENARIO("request_depths", ECHO, "read depths in the answer to a request")
 {
-	static const struct depths ask[] = { { 1, 1 }, { 4, 7 }, { 32, 8 }, { 33, 9 }, { 100, 100 } };
+	static const struct depths ask[] = {
+		{ 1, 1 }, { 4, 7 }, { 32, 8 }, { 33, 9 }, { 100, 100 },
+	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(ask); i++) {
