@@ -62,7 +62,8 @@ multichannel() {
 	KTAP_GROUP="$group two channels"
 	[ "$(whose cifs)" != ours ] || ends=$((ends + 2))
 	[ "$(whose ksmbd)" != ours ] || ends=$((ends + 2))
-	if check 'mount' mount_share "$(transport_addr 'rxe v4')" cache=none,multichannel,max_channels=2; then
+	if check 'mount' mount_share "$(transport_addr 'rxe v4')" cache=none,multichannel,max_channels=2 \
+		"$SMB_MNT" bed; then
 		check 'there is a second channel' wait_for 10 channels_are 1
 		echo >/sys/kernel/tracing/trace
 		[ "$ends" = 0 ] || check 'events can be enabled' sh -c "echo 1 >$events/smbdr_send/enable"
