@@ -6,7 +6,6 @@
 set -uo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-series=${SERIES:-${KERNEL_SERIES:-7.3}}
 start=$SECONDS
 step() { printf '[%3d s] %s\n' "$((SECONDS - start))" "$*"; }
 
@@ -26,6 +25,7 @@ patiently() {
 
 step 'tools'
 "$top/tests/vm/deps.sh" || exit 1
+series=${SERIES:-$("$top/tests/vm/kernel.sh" series)} || exit 1
 step "kernel $series (the first time this takes some minutes)"
 patiently "still building the kernel" "$top/tests/vm/kernel.sh" build "$series" release || exit 1
 step 'modules'

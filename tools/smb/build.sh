@@ -4,9 +4,9 @@
 # and ksmbd.ko.
 #
 #   build.sh FLAVOUR [SERIES]	for a kernel of the test bed (tests/vm/kernel.sh)
-#   build.sh --for KERNELDIR	for the kernel of that build tree or headers package; KERNEL_SRC names
-#				its source, default the distribution's of the same series. ARCH as
-#				for any module build.
+#   build.sh --for KERNELDIR	for the kernel of that build tree or headers package; the
+#				source is KERNEL_SRC if it has the same series, else the
+#				distribution's. ARCH as for any module build.
 #
 # The kernel's source is copied to the cache and exactly two files of each, the transport and its
 # header, are replaced by those in this directory. Nothing else is changed.
@@ -20,10 +20,11 @@ if [ "${1:-}" = --for ]; then
 	kernel=$(cd "${2:?KERNELDIR}" && pwd)
 	release=$(cat "$kernel/include/config/kernel.release")
 	series=$(grep -oE '^[0-9]+\.[0-9]+' <<<"$release")
-	[ "$series" = 7.3 ] || { echo "build.sh: the transports are for Linux 7.3, $kernel is $release" >&2; exit 1; }
+	want=$("$top/tests/vm/kernel.sh" series newest)
+	[ "$(printf '%s\n' "$series" "$want" | sort -V | head -n 1)" = "$want" ] ||
+		{ echo "build.sh: the transports are for Linux $want or later, $kernel is $release" >&2; exit 1; }
 	arch=${ARCH:+ARCH=$ARCH}
-	if [ -n "${KERNEL_SRC:-}" ]; then source=$(cd "$KERNEL_SRC" && pwd); else
-		source=$("$top/tests/vm/kernel.sh" source "$series"); fi
+	source=$("$top/tests/vm/kernel.sh" source "$series")
 	# shellcheck disable=SC2086 # nothing, or a word
 	make -s -C "$kernel" M="$top" $arch modules >&2
 	ours=$top
@@ -31,8 +32,7 @@ if [ "${1:-}" = --for ]; then
 else
 	flavour=${1:?FLAVOUR}
 	series=${2:-$("$top/tests/vm/kernel.sh" series)}
-	arch=ARCH=um
-	[ "${BED:-uml}" = uml ] || arch=ARCH=x86_64
+	arch=$("$top/tests/vm/kernel.sh" args "$flavour")
 	source=$("$top/tests/vm/kernel.sh" source "$series")
 	kernel=$("$top/tests/vm/kernel.sh" build "$series" "$flavour")
 	ours=$("$top/tests/vm/modules.sh" "$flavour" "$series")
