@@ -6,6 +6,7 @@ set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top" || exit 1
 tests/vm/deps.sh || exit 1
+export SMBDR_DEPS=have	# what is called from here need not look again
 series=$(tests/vm/kernel.sh series) || exit 1
 src=$(tests/vm/kernel.sh source "$series") || exit 1
 passed=0 failed=0
