@@ -71,7 +71,7 @@ style: ## checkpatch, sparse, W=1, kernel-doc, layering
 
 docs: ## the documentation as HTML, in Documentation/_build
 	@tests/vm/deps.sh docs
-	@sphinx-build -q -C -D root_doc=index -D project=net_smbdirect Documentation Documentation/_build
+	@sphinx-build -q -W --keep-going -C -D root_doc=index -D project=net_smbdirect Documentation Documentation/_build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
