@@ -7,15 +7,15 @@
 # __typeof_unqual__ and, if that fails, skips the check with a note and without an error. So this
 # makes up for what the old one lacks:
 # - __typeof_unqual__: __typeof__ is close enough for a checker.
-# - MODULE_LICENSE() and its like compare a string's sizeof with its strlen at compile time, which
-#   it cannot compute.
+# - MODULE_LICENSE(), module_param() and their like compare a string's sizeof with its strlen at
+#   compile time, which it cannot compute.
 set -uo pipefail
 file=${*: -1}
 said=$(sparse -D__typeof_unqual__=__typeof__ "$@" 2>&1)
 status=$?
 said=$(while IFS= read -r line; do
 	if [[ $line =~ ^"$file":([0-9]+):.*'bad constant expression' ]]; then
-		[[ $(sed -n "${BASH_REMATCH[1]}p" "$file") != MODULE_* ]] || continue
+		[[ ! $(sed -n "${BASH_REMATCH[1]}p" "$file") =~ ^(MODULE_|module_param) ]] || continue
 	fi
 	printf '%s\n' "$line"
 done <<<"$said")

@@ -350,12 +350,12 @@ void st_pair_close(struct st_pair *p)
 	st_release(&p->ls);
 }
 
-u32 st_poll(struct socket *sock)
+__poll_t st_poll(struct socket *sock)
 {
-	return (__force u32)READ_ONCE(sock->ops)->poll(NULL, sock, NULL);
+	return READ_ONCE(sock->ops)->poll(NULL, sock, NULL);
 }
 
-static int st_wait_poll_is(struct socket *sock, u32 mask, bool there, unsigned int ms)
+static int st_wait_poll_is(struct socket *sock, __poll_t mask, bool there, unsigned int ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(ms);
 
@@ -369,13 +369,13 @@ static int st_wait_poll_is(struct socket *sock, u32 mask, bool there, unsigned i
 }
 
 /* 0 once one of the bits of @mask (EPOLL*) is there, -ETIME after @ms. */
-int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms)
+int st_wait_poll(struct socket *sock, __poll_t mask, unsigned int ms)
 {
 	return st_wait_poll_is(sock, mask, true, ms);
 }
 
 /* The same, once none is there. */
-int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms)
+int st_wait_no_poll(struct socket *sock, __poll_t mask, unsigned int ms)
 {
 	return st_wait_poll_is(sock, mask, false, ms);
 }

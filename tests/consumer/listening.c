@@ -120,7 +120,7 @@ static void st_listening_read(struct socket *sock, struct seq_buf *report)
 int st_listening_look(struct seq_buf *report)
 {
 	struct socket *child;
-	u32 mask;
+	__poll_t mask;
 	int ret;
 
 	if (!st_listening_ls)

@@ -131,9 +131,9 @@ int st_read_opt_user(struct socket *sock, int level, int opt, void *val, int *le
 int st_getopt(struct socket *sock, int level, int opt, int *val);
 int st_info(struct socket *sock, struct smbdirect_info *info);
 int st_apply(struct socket *sock, const struct st_opts *o);
-u32 st_poll(struct socket *sock);
-int st_wait_poll(struct socket *sock, u32 mask, unsigned int ms);
-int st_wait_no_poll(struct socket *sock, u32 mask, unsigned int ms);
+__poll_t st_poll(struct socket *sock);
+int st_wait_poll(struct socket *sock, __poll_t mask, unsigned int ms);
+int st_wait_no_poll(struct socket *sock, __poll_t mask, unsigned int ms);
 int st_wait_sent(struct socket *sock);
 void st_set_timeout(struct socket *sock, unsigned int ms);
 
