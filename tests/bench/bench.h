@@ -9,19 +9,19 @@
 #ifndef SMBDR_BENCH_H
 #define SMBDR_BENCH_H
 
-#include <linux/completion.h>
 #include <linux/in.h>
-#include <linux/sched.h>
 #include <linux/sizes.h>
-#include <linux/socket.h>
-#include <linux/types.h>
+#include "../lib/lib.h"
 
-#define BENCH_PATIENCE	10000	/* no single wait may take longer */
+#define BENCH_PATIENCE	(st_cfg.timeout)	/* no single wait may take longer */
 #define BENCH_FRAME_MAX	SZ_1M
 #define BENCH_DESCS	32
 #define BENCH_BACKLOG	64
+#define BENCH_THREADS	16
+#define BENCH_LAST	1	/* the first byte of the last frame; that of others is none or 0 */
+#define BENCH_NOTE	64
 
-struct seq_buf;
+struct bench_run;
 struct bench_transport;
 
 /**
@@ -63,16 +63,14 @@ struct bench_desc {
 
 /**
  * struct bench_region - memory that a device may reach
- * @buf: vmalloc memory
- * @len: bytes
+ * @mem: ST_MEM_VMALLOC
  * @write: it is written by the device
  * @nr: descriptors
  * @descs: for the peer
  * @priv: of the transport
  */
 struct bench_region {
-	void *buf;
-	u32 len;
+	struct st_mem mem;
 	bool write;
 	u32 nr;
 	struct bench_desc descs[BENCH_DESCS];
@@ -81,7 +79,7 @@ struct bench_region {
 
 /**
  * struct bench_transport - what the workloads can do with a contender
- * @listen: a listener in *@l
+ * @listen: a listener in r->l; frames will not be longer than r->frame
  * @unlisten: no accept() is under way
  * @accept: one connection, -EAGAIN if none came within @ms
  * @connect: to a listener of this transport, done when frames can be sent
@@ -99,12 +97,10 @@ struct bench_region {
  *	NULL if there is no RDMA
  */
 struct bench_transport {
-	int (*listen)(const struct bench_contender *who, const struct sockaddr_in *at,
-		      u32 frame, void **l);
+	int (*listen)(struct bench_run *r);
 	void (*unlisten)(void *l);
 	int (*accept)(void *l, struct bench_conn **c, u32 ms);
-	int (*connect)(const struct bench_contender *who, const struct sockaddr_in *to,
-		       u32 frame, struct bench_conn **c);
+	int (*connect)(struct bench_run *r, struct bench_conn **c);
 	void (*close)(struct bench_conn *c);
 	void (*abort)(struct bench_conn *c);
 	int (*map)(struct bench_conn *c, void *buf, u32 len);
@@ -118,6 +114,15 @@ struct bench_transport {
 		    struct bench_region *peers);
 };
 
+/* One thread of a run. */
+struct bench_thread {
+	const char *name;
+	int (*fn)(struct bench_thread *t);
+	struct bench_run *run;
+	void *arg;
+	struct st_thread *t;
+};
+
 /**
  * struct bench_run - one measurement
  * @who: the contender
@@ -125,37 +130,43 @@ struct bench_transport {
  * @size: of a frame or a transfer
  * @depth: how many at a time
  * @ms: how long to go on
+ * @frame: the longest frame, 0 if none is long
+ * @hashed: content changes, and is hashed at both ends
  * @l: the listener
  * @c: the end that connected
  * @s: the end that was accepted
+ * @made: the ends of a connection that is being made, client and server
  * @end: when to stop, ktime ns
+ * @threads: added and not run yet, or at work
+ * @nr: of these
  * @err: the first error
  * @where: of it
  * @report: gets "key value" lines
  */
 struct bench_run {
 	const struct bench_contender *who;
-	struct sockaddr_in at;
+	struct sockaddr_storage at;
 	u32 size;
 	u32 depth;
 	u32 ms;
+	u32 frame;
+	bool hashed;
 	void *l;
 	struct bench_conn *c;
 	struct bench_conn *s;
+	struct bench_conn *made[2];
 	u64 end;
+	struct bench_thread threads[BENCH_THREADS];
+	u32 nr;
 	int err;
 	const char *where;
 	struct seq_buf *report;
 };
 
-/* One thread of a run. */
-struct bench_thread {
-	struct completion done;
-	struct task_struct *task;
-	const char *name;
-	int (*fn)(struct bench_thread *t);
-	struct bench_run *run;
-	void *arg;
+/* What is measured, see bench_clock_stop(). */
+struct bench_clock {
+	u64 ns;
+	u64 cpu;
 };
 
 extern const struct bench_transport bench_sock;
@@ -164,27 +175,33 @@ extern const struct bench_transport bench_verbs;
 
 /* lib.c */
 int bench_fail(struct bench_run *r, const char *where, int err);
-u64 bench_cpu_ns(void);
-bool bench_stuck(void);
-void bench_thread_set(struct bench_thread *t, const char *name,
-		      int (*fn)(struct bench_thread *t), void *arg);
-int bench_threads(struct bench_run *r, struct bench_thread *t, u32 nr, u32 ms);
-int bench_pair_open(struct bench_run *r, u32 frame, struct bench_conn **c, struct bench_conn **s);
+void bench_clock_start(struct bench_run *r, struct bench_clock *clock);
+void bench_clock_stop(struct bench_run *r, struct bench_clock *clock, const char *what,
+		      u64 nr, u64 bytes);
+void bench_add(struct bench_run *r, const char *name, int (*fn)(struct bench_thread *t), void *arg);
+int bench_threads(struct bench_run *r, u32 ms);
+int bench_pair_open(struct bench_run *r, struct bench_conn **c, struct bench_conn **s);
 void bench_pair_close(struct bench_conn *c, struct bench_conn *s);
-int bench_open(struct bench_run *r, u32 frame);
+int bench_listen(struct bench_run *r);
+int bench_open(struct bench_run *r);
 void bench_close(struct bench_run *r);
-void bench_fill(void *buf, u32 len, u32 seed);
-bool bench_same(const void *buf, u32 len, u32 seed);
+int bench_map(struct bench_conn *c, void *buf, u32 len);
+int bench_one_frame(struct bench_run *r, struct bench_conn *from, struct bench_conn *to,
+		    void *frame, void *buf);
+int bench_hashes(struct bench_run *r, u32 sent, u32 received);
 void *bench_frame_alloc(u32 len);
 void bench_frame_free(void *buf, u32 len);
 
 /* The workloads, each through debugfs. */
 int bench_oneway(struct bench_run *r);
 int bench_twoway(struct bench_run *r);
+int bench_hashed(struct bench_run *r);
 int bench_pingpong(struct bench_run *r);
 int bench_pipelined(struct bench_run *r);
 int bench_rdma_read(struct bench_run *r);
 int bench_rdma_write(struct bench_run *r);
+int bench_hashed_read(struct bench_run *r);
+int bench_hashed_write(struct bench_run *r);
 int bench_connects(struct bench_run *r);
 int bench_memory(struct bench_run *r);
 

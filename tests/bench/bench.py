@@ -287,15 +287,16 @@ def tree(name, rev):
     where.mkdir(parents=True)
     archive = subprocess.run(["git", "-C", TOP, "archive", rev], stdout=subprocess.PIPE, check=True)
     subprocess.run(["tar", "-x", "-C", where], input=archive.stdout, check=True)
-    for part in ("tests/bench", "tests/vm"):
+    for part in ("tests/bench", "tests/lib", "tests/vm"):
         shutil.rmtree(where / part, ignore_errors=True)
         shutil.copytree(TOP / part, where / part)
     for part in ("tests/groups/bench.sh", "tests/consumer/consumer.sh"):
         shutil.copy(TOP / part, where / part)
+    # Its own test modules may not fit this library: only the benchmark is built.
     kbuild = where / "Kbuild"
-    if "bench.mk" not in kbuild.read_text():
-        with open(kbuild, "a") as f:
-            f.write("ifeq ($(NET_SMBDIRECT_TESTS),1)\ninclude $(src)/tests/bench/bench.mk\nendif\n")
+    tests = "ifeq ($(NET_SMBDIRECT_TESTS),1)\n"
+    kbuild.write_text(kbuild.read_text().split(tests)[0] + tests
+                      + "include $(src)/tests/bench/bench.mk\nendif\n")
     return where
 
 

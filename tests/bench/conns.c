@@ -39,7 +39,7 @@ static int bench_dial_frame(struct bench_dial *d, struct bench_conn *c, u32 size
 	void *buf = d->buf[client];
 	int ret;
 
-	ret = ops->map ? ops->map(c, buf, size) : 0;
+	ret = bench_map(c, buf, size);
 	if (!ret && client)
 		ret = ops->send(c, buf, size);
 	if (!ret)
@@ -57,7 +57,7 @@ static int bench_dial_client(struct bench_thread *t)
 	int ret;
 
 	do {
-		ret = r->who->t->connect(r->who, &r->at, r->size, &c);
+		ret = r->who->t->connect(r, &c);
 		if (ret)
 			break;
 		ret = bench_dial_frame(d, c, r->size, true);
@@ -97,34 +97,31 @@ static int bench_dial_server(struct bench_thread *t)
 
 int bench_connects(struct bench_run *r)
 {
-	struct bench_thread *t;
+	struct bench_clock clock;
 	struct bench_dial *d;
 	int ret, i;
-	u64 ns;
 
 	d = kzalloc(sizeof(*d), GFP_KERNEL);
-	t = kcalloc(2, sizeof(*t), GFP_KERNEL);
 	for (i = 0; d && i < 2; i++)
 		d->buf[i] = bench_frame_alloc(r->size);
-	if (!d || !t || !d->buf[0] || !d->buf[1])
+	if (!d || !d->buf[0] || !d->buf[1])
 		ret = bench_fail(r, "memory", -ENOMEM);
 	else
-		ret = bench_fail(r, "listen", r->who->t->listen(r->who, &r->at, r->size, &r->l));
+		ret = bench_listen(r);
 	if (!ret) {
-		bench_thread_set(&t[0], "server", bench_dial_server, d);
-		bench_thread_set(&t[1], "client", bench_dial_client, d);
-		ns = ktime_get_ns();
-		r->end = ns + (u64)r->ms * NSEC_PER_MSEC;
-		ret = bench_threads(r, t, 2, r->ms);
-		seq_buf_printf(r->report, "connects %llu\nns %llu\n", d->made, d->ended - ns);
+		bench_add(r, "server", bench_dial_server, d);
+		bench_add(r, "client", bench_dial_client, d);
+		bench_clock_start(r, &clock);
+		ret = bench_threads(r, r->ms);
+		seq_buf_printf(r->report, "connects %llu\nns %llu\n", d->made,
+			       d->ended - clock.ns);
 	}
-	if (bench_stuck())
+	if (st_stuck())
 		return ret;
 	bench_close(r);
 	for (i = 0; d && i < 2; i++)
 		bench_frame_free(d->buf[i], r->size);
 	kfree(d);
-	kfree(t);
 	return ret;
 }
 
@@ -134,8 +131,6 @@ struct bench_many {
 	struct bench_conn **ends;	/* client, server, client, ... */
 	void *frame;
 	void *buf;
-	struct bench_conn *from;
-	struct bench_conn *to;
 };
 
 /* Free memory, once what is freed later has been freed. */
@@ -149,40 +144,6 @@ static u64 bench_free(void)
 	return (u64)info.freeram << PAGE_SHIFT;
 }
 
-static int bench_many_send(struct bench_thread *t)
-{
-	struct bench_many *m = t->arg;
-	const struct bench_transport *ops = m->from->who->t;
-	int ret;
-
-	ret = ops->map ? ops->map(m->from, m->frame, BENCH_FRAME_MAX) : 0;
-	return ret ?: ops->send(m->from, m->frame, BENCH_FRAME_MAX);
-}
-
-static int bench_many_recv(struct bench_thread *t)
-{
-	struct bench_many *m = t->arg;
-
-	return m->to->who->t->recv(m->to, m->buf, BENCH_FRAME_MAX);
-}
-
-static int bench_many_burst(struct bench_run *r, struct bench_many *m, u32 i)
-{
-	struct bench_thread *t = kcalloc(2, sizeof(*t), GFP_KERNEL);
-	int ret;
-
-	if (!t)
-		return bench_fail(r, "memory", -ENOMEM);
-	m->from = m->ends[i];
-	m->to = m->ends[i ^ 1];
-	bench_thread_set(&t[0], "burst send", bench_many_send, m);
-	bench_thread_set(&t[1], "burst receive", bench_many_recv, m);
-	ret = bench_threads(r, t, 2, 0);
-	if (!bench_stuck())
-		kfree(t);
-	return ret;
-}
-
 int bench_memory(struct bench_run *r)
 {
 	u32 i, nr = r->depth;
@@ -190,6 +151,7 @@ int bench_memory(struct bench_run *r)
 	u64 before, now;
 	int ret = 0;
 
+	r->frame = BENCH_FRAME_MAX;
 	m = kzalloc(sizeof(*m), GFP_KERNEL);
 	if (m) {
 		m->ends = kvcalloc(2 * nr, sizeof(*m->ends), GFP_KERNEL);
@@ -199,11 +161,10 @@ int bench_memory(struct bench_run *r)
 	if (!m || !m->ends || !m->frame || !m->buf)
 		ret = bench_fail(r, "memory", -ENOMEM);
 	if (!ret)
-		ret = bench_fail(r, "listen", r->who->t->listen(r->who, &r->at, BENCH_FRAME_MAX,
-								&r->l));
+		ret = bench_listen(r);
 	before = bench_free();
 	for (i = 0; !ret && i < nr; i++)
-		ret = bench_pair_open(r, BENCH_FRAME_MAX, &m->ends[2 * i], &m->ends[2 * i + 1]);
+		ret = bench_pair_open(r, &m->ends[2 * i], &m->ends[2 * i + 1]);
 	if (!ret) {
 		now = bench_free();
 		seq_buf_printf(r->report, "connections %u\nidle_bytes %lld\n", nr,
@@ -211,12 +172,12 @@ int bench_memory(struct bench_run *r)
 	}
 	/* With frames of no size only idle connections are wanted. */
 	for (i = 0; !ret && r->size && i < 2 * nr; i++)
-		ret = bench_many_burst(r, m, i);
+		ret = bench_one_frame(r, m->ends[i], m->ends[i ^ 1], m->frame, m->buf);
 	if (!ret && r->size) {
 		now = bench_free();
 		seq_buf_printf(r->report, "burst_bytes %lld\n", ((s64)before - (s64)now) / nr);
 	}
-	if (bench_stuck())
+	if (st_stuck())
 		return ret;
 	for (i = 0; m && m->ends && i < nr; i++)
 		bench_pair_close(m->ends[2 * i], m->ends[2 * i + 1]);

@@ -19,15 +19,11 @@
  */
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/net.h>
 #include <linux/slab.h>
 #include <linux/smbdirect.h>
-#include <linux/uio.h>
 #include <net/net_namespace.h>
-#include <net/sock.h>
 #include "bench.h"
 
-#define BENCH_HDR		4
 #define BENCH_CHUNK		SZ_64K
 
 #define INTREE_CREDITS		255
@@ -121,28 +117,26 @@ static int bench_intree_wrap(const struct bench_contender *who, struct smbdirect
 	return 0;
 }
 
-static int bench_intree_listen(const struct bench_contender *who, const struct sockaddr_in *at,
-			       u32 frame, void **l)
+static int bench_intree_listen(struct bench_run *r)
 {
 	struct bench_intree_listener *bl;
-	struct sockaddr_in sin = *at;
 	int ret;
 
 	bl = kzalloc(sizeof(*bl), GFP_KERNEL);
 	if (!bl)
 		return -ENOMEM;
-	bl->who = who;
-	ret = bench_intree_create(who, true, &bl->sc);
+	bl->who = r->who;
+	ret = bench_intree_create(r->who, true, &bl->sc);
 	if (ret)
 		goto free;
-	ret = smbdirect_socket_bind(bl->sc, (struct sockaddr *)&sin);
+	ret = smbdirect_socket_bind(bl->sc, (struct sockaddr *)&r->at);
 	if (!ret)
 		ret = smbdirect_socket_listen(bl->sc, BENCH_BACKLOG);
 	if (ret) {
 		smbdirect_socket_release(bl->sc);
 		goto free;
 	}
-	*l = bl;
+	r->l = bl;
 	return 0;
 free:
 	kfree(bl);
@@ -170,22 +164,20 @@ static int bench_intree_accept(void *l, struct bench_conn **c, u32 ms)
 	return bench_intree_wrap(bl->who, sc, c);
 }
 
-static int bench_intree_connect(const struct bench_contender *who, const struct sockaddr_in *to,
-				u32 frame, struct bench_conn **c)
+static int bench_intree_connect(struct bench_run *r, struct bench_conn **c)
 {
-	struct sockaddr_in sin = *to;
 	struct smbdirect_socket *sc;
 	int ret;
 
-	ret = bench_intree_create(who, false, &sc);
+	ret = bench_intree_create(r->who, false, &sc);
 	if (ret)
 		return ret;
-	ret = smbdirect_connect_sync(sc, (struct sockaddr *)&sin);
+	ret = smbdirect_connect_sync(sc, (struct sockaddr *)&r->at);
 	if (ret) {
 		smbdirect_socket_release(sc);
 		return ret;
 	}
-	return bench_intree_wrap(who, sc, c);
+	return bench_intree_wrap(r->who, sc, c);
 }
 
 static void bench_intree_close(struct bench_conn *c)
@@ -212,12 +204,12 @@ static int bench_intree_send(struct bench_conn *c, const void *buf, u32 len)
 		u32 part = min(len, most);
 		__be32 hdr = cpu_to_be32(part);
 		struct kvec v[2] = {
-			{ .iov_base = &hdr, .iov_len = BENCH_HDR },
+			{ .iov_base = &hdr, .iov_len = ST_HDR },
 			{ .iov_base = (void *)buf, .iov_len = part },
 		};
 		struct iov_iter iter;
 
-		iov_iter_kvec(&iter, ITER_SOURCE, v, 2, BENCH_HDR + part);
+		iov_iter_kvec(&iter, ITER_SOURCE, v, 2, ST_HDR + part);
 		ret = smbdirect_connection_send_iter(sc, &iter, 0, false, 0);
 		if (ret < 0)
 			return ret;
@@ -249,7 +241,7 @@ static int bench_intree_recv(struct bench_conn *c, void *buf, u32 len)
 		u32 part;
 		int ret;
 
-		ret = bench_intree_recv_all(sc, &hdr, BENCH_HDR);
+		ret = bench_intree_recv_all(sc, &hdr, ST_HDR);
 		if (ret)
 			return ret;
 		part = be32_to_cpu(hdr);
@@ -298,13 +290,12 @@ static int bench_intree_expose(struct bench_conn *c, struct bench_region *region
 		return -ENOMEM;
 	region->priv = mrs;
 	region->nr = 0;
-	for (off = 0; off < region->len; off += most) {
-		u32 part = min(region->len - off, most);
-		struct kvec v = { .iov_base = region->buf + off, .iov_len = part };
+	for (off = 0; off < region->mem.len; off += most) {
 		struct smbdirect_mr_io *mr = NULL;
 		struct iov_iter iter;
 
-		iov_iter_kvec(&iter, region->write ? ITER_DEST : ITER_SOURCE, &v, 1, part);
+		st_mem_iter(&region->mem, &iter, region->write ? ITER_DEST : ITER_SOURCE, off,
+			    min(region->mem.len - off, most));
 		if (region->nr < BENCH_DESCS)
 			mr = smbdirect_connection_register_mr_io(sc, &iter, region->write, true);
 		if (!mr) {
@@ -322,7 +313,7 @@ static int bench_intree_rdma(struct bench_conn *c, bool read, struct bench_regio
 			     struct bench_region *peers)
 {
 	/* It writes to descriptors that are longer than the transfer, which these are not. */
-	return smbdirect_connection_rdma_xmit(bench_to_intree(c)->sc, own->buf, own->len,
+	return smbdirect_connection_rdma_xmit(bench_to_intree(c)->sc, own->mem.base, own->mem.len,
 					      (void *)peers->descs,
 					      peers->nr * sizeof(peers->descs[0]), read);
 }

@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the workloads share: threads, connections, content, the clock of the CPU.
+ * What the workloads share: threads, connections, the clock of the CPU.
  *
  * A run must end whatever a contender does. Threads get the time of the measurement and
- * some patience; then both ends are aborted, which lets whoever waits fail; who
- * still does not come back is given up with all that he may touch, the
- * module stays loaded and refuses further runs. The first error of a run counts
- * and carries the name of the thread or step that met it.
+ * some patience; then both ends are aborted, so that every call fails; a thread that
+ * still does not come back is given up with all that it may touch, see
+ * tests/lib/lib.c. The first error of a run counts and carries the name of the thread or
+ * step that met it.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/gfp.h>
 #include <linux/kernel_stat.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/module.h>
+#include <linux/seq_buf.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include "bench.h"
-
-#define BENCH_PERIOD	65521U
-
-static bool bench_is_stuck;
-
-bool bench_stuck(void)
-{
-	return READ_ONCE(bench_is_stuck);
-}
 
 int bench_fail(struct bench_run *r, const char *where, int err)
 {
@@ -34,15 +22,15 @@ int bench_fail(struct bench_run *r, const char *where, int err)
 	return err;
 }
 
-/**
- * bench_cpu_ns() - CPU time that this kernel has used so far
+/*
+ * CPU time that this kernel has used so far.
  *
  * A User Mode Linux kernel is a process of the host, with a thread for each CPU, and all that
  * is measured here runs in it. The host knows its CPU time exactly, so ask: a system call made
  * here is the host's. Time in which the host ran somebody else does not count. Elsewhere it is
  * what the CPUs count at each tick.
  */
-u64 bench_cpu_ns(void)
+static u64 bench_cpu_ns(void)
 {
 #ifdef CONFIG_UML
 	struct { s64 sec, nsec; } now = {};
@@ -64,6 +52,25 @@ u64 bench_cpu_ns(void)
 #endif
 }
 
+void bench_clock_start(struct bench_run *r, struct bench_clock *clock)
+{
+	clock->cpu = bench_cpu_ns();
+	clock->ns = ktime_get_ns();
+	r->end = clock->ns + (u64)r->ms * NSEC_PER_MSEC;
+}
+
+void bench_clock_stop(struct bench_run *r, struct bench_clock *clock, const char *what,
+		      u64 nr, u64 bytes)
+{
+	u64 ns = max_t(u64, ktime_get_ns() - clock->ns, 1);
+	u64 cpu = bench_cpu_ns() - clock->cpu;
+
+	seq_buf_printf(r->report, "%s %llu\nns %llu\ncpu_ns %llu\nbytes %llu\n", what, nr, ns, cpu,
+		       bytes);
+}
+
+/* ----- threads ----- */
+
 static void bench_abort(struct bench_run *r)
 {
 	if (r->c)
@@ -72,133 +79,111 @@ static void bench_abort(struct bench_run *r)
 		r->who->t->abort(r->s);
 }
 
-static int bench_thread_fn(void *arg)
+static int bench_thread_fn(struct st_thread *st)
 {
-	struct bench_thread *t = arg;
+	struct bench_thread *t = st->arg;
+	int ret;
 
-	/* Who fails takes the others along: they would wait for what does not come. */
-	if (bench_fail(t->run, t->name, t->fn(t)))
+	st_where(st, "%s", t->name);
+	ret = bench_fail(t->run, t->name, t->fn(t));
+	/* The other threads would wait for what does not come. */
+	if (ret)
 		bench_abort(t->run);
-	complete(&t->done);
-	return 0;
+	return ret;
 }
 
-static bool bench_all_done(struct bench_thread *t, u32 nr, u32 ms)
+/* One more thread for bench_threads(). */
+void bench_add(struct bench_run *r, const char *name, int (*fn)(struct bench_thread *t), void *arg)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
-	u32 i;
+	r->threads[r->nr++] = (struct bench_thread){
+		.name = name, .fn = fn, .run = r, .arg = arg,
+	};
+}
 
-	for (i = 0; i < nr; i++) {
-		long left = max_t(long, end - jiffies, 1);
+/* Until it is done. If another one fails, interrupt this one: it may be in accept(). */
+static bool bench_wait(struct bench_thread *t, unsigned long end)
+{
+	bool told = false;
 
-		if (t[i].task && !wait_for_completion_timeout(&t[i].done, left))
+	while (!st_wait(t->t, 50)) {
+		if (time_after(jiffies, end))
 			return false;
-		t[i].task = NULL;
+		if (!READ_ONCE(t->run->err) || told)
+			continue;
+		send_sig(SIGINT, t->t->task, 1);
+		told = true;
 	}
 	return true;
 }
 
-/* What @t is to do when bench_threads() runs it. */
-void bench_thread_set(struct bench_thread *t, const char *name,
-		      int (*fn)(struct bench_thread *t), void *arg)
-{
-	*t = (struct bench_thread){ .name = name, .fn = fn, .arg = arg };
-}
-
 /* Run them all at once, for at most @ms and what patience there is. Return: 0 or r->err. */
-int bench_threads(struct bench_run *r, struct bench_thread *t, u32 nr, u32 ms)
+int bench_threads(struct bench_run *r, u32 ms)
 {
-	u32 i;
+	unsigned long end = jiffies + msecs_to_jiffies(ms + BENCH_PATIENCE);
+	struct bench_thread *t;
+	bool all = true;
 
-	for (i = 0; i < nr; i++) {
-		t[i].run = r;
-		init_completion(&t[i].done);
-		t[i].task = kthread_create(bench_thread_fn, &t[i], "bench/%s", t[i].name);
-		if (IS_ERR(t[i].task)) {
-			bench_fail(r, "start of threads", PTR_ERR(t[i].task));
-			t[i].task = NULL;
-			while (i--)
-				kthread_stop(t[i].task);
-			return r->err;
+	for (t = r->threads; t < r->threads + r->nr; t++) {
+		t->t = st_run("bench", bench_thread_fn, t);
+		all = all && t->t;
+	}
+	if (!all) {
+		bench_fail(r, "start of threads", -ENOMEM);
+		bench_abort(r);
+	}
+	for (t = r->threads; all && t < r->threads + r->nr; t++) {
+		all = bench_wait(t, end);
+		if (!all) {
+			bench_fail(r, t->name, -ETIME);
+			bench_abort(r);
 		}
 	}
-	for (i = 0; i < nr; i++)
-		wake_up_process(t[i].task);
-	if (bench_all_done(t, nr, ms + BENCH_PATIENCE))
-		return r->err;
-	for (i = 0; i < nr; i++)
-		if (t[i].task && !completion_done(&t[i].done))
-			break;
-	bench_fail(r, i < nr ? t[i].name : "the end", -ETIME);
-	bench_abort(r);
-	if (!bench_all_done(t, nr, BENCH_PATIENCE)) {
-		pr_err("%s: a thread hangs, this module stays loaded\n", r->who->name);
-		WRITE_ONCE(bench_is_stuck, true);
-		__module_get(THIS_MODULE);
+	while (r->nr) {
+		t = &r->threads[--r->nr];
+		if (t->t)
+			st_join(t->t, BENCH_PATIENCE);
 	}
 	return r->err;
 }
 
 /* ----- connections ----- */
 
-struct bench_opening {
-	struct bench_conn *c;
-	struct bench_conn *s;
-	u32 frame;
-};
-
 static int bench_accept_fn(struct bench_thread *t)
 {
-	struct bench_opening *o = t->arg;
 	struct bench_run *r = t->run;
 
-	return r->who->t->accept(r->l, &o->s, BENCH_PATIENCE);
+	return r->who->t->accept(r->l, &r->made[1], BENCH_PATIENCE);
 }
 
 static int bench_connect_fn(struct bench_thread *t)
 {
-	struct bench_opening *o = t->arg;
-	struct bench_run *r = t->run;
-
-	return r->who->t->connect(r->who, &r->at, o->frame, &o->c);
+	return t->run->who->t->connect(t->run, &t->run->made[0]);
 }
 
 /* Both at once: with some transports one does not return before the other was called. */
-int bench_pair_open(struct bench_run *r, u32 frame, struct bench_conn **c, struct bench_conn **s)
+int bench_pair_open(struct bench_run *r, struct bench_conn **c, struct bench_conn **s)
 {
-	struct bench_opening *o;
-	struct bench_thread *t;
 	int ret;
 
-	*c = NULL;
-	*s = NULL;
-	o = kzalloc(sizeof(*o), GFP_KERNEL);
-	t = kcalloc(2, sizeof(*t), GFP_KERNEL);
-	if (!o || !t) {
-		kfree(o);
-		kfree(t);
-		return bench_fail(r, "memory", -ENOMEM);
-	}
-	o->frame = frame;
-	bench_thread_set(&t[0], "accept", bench_accept_fn, o);
-	bench_thread_set(&t[1], "connect", bench_connect_fn, o);
-	ret = bench_threads(r, t, 2, BENCH_PATIENCE);
-	if (bench_stuck())
+	r->made[0] = NULL;
+	r->made[1] = NULL;
+	bench_add(r, "accept", bench_accept_fn, NULL);
+	bench_add(r, "connect", bench_connect_fn, NULL);
+	ret = bench_threads(r, BENCH_PATIENCE);
+	if (st_stuck())
 		return ret;
-	*c = o->c;
-	*s = o->s;
+	*c = r->made[0];
+	*s = r->made[1];
 	if (!ret) {
 		(*c)->peer = *s;
 		(*s)->peer = *c;
 	}
-	kfree(o);
-	kfree(t);
 	return ret;
 }
 
 void bench_pair_close(struct bench_conn *c, struct bench_conn *s)
 {
-	if (bench_stuck())
+	if (st_stuck())
 		return;
 	/* A transport may look at its peer until the peer is gone, but not longer. */
 	if (c)
@@ -215,96 +200,97 @@ void bench_pair_close(struct bench_conn *c, struct bench_conn *s)
 		s->who->t->close(s);
 }
 
-/* A frame each way, every byte of it looked at. */
-static int bench_check_fn(struct bench_thread *t)
+int bench_listen(struct bench_run *r)
 {
-	struct bench_conn **ends = t->arg;
-	const struct bench_transport *ops = ends[0]->who->t;
-	u32 len = t->run->size;
+	if (r->frame > BENCH_FRAME_MAX)
+		return bench_fail(r, "longest frame", -EMSGSIZE);
+	return bench_fail(r, "listen", r->who->t->listen(r));
+}
+
+int bench_map(struct bench_conn *c, void *buf, u32 len)
+{
+	return c->who->t->map ? c->who->t->map(c, buf, len) : 0;
+}
+
+struct bench_one {
+	struct bench_conn *from;
+	struct bench_conn *to;
+	void *frame;
 	void *buf;
+};
+
+static int bench_one_send(struct bench_thread *t)
+{
+	struct bench_one *one = t->arg;
+
+	return bench_map(one->from, one->frame, t->run->frame) ?:
+		t->run->who->t->send(one->from, one->frame, t->run->frame);
+}
+
+static int bench_one_recv(struct bench_thread *t)
+{
+	struct bench_one *one = t->arg;
+
+	return t->run->who->t->recv(one->to, one->buf, t->run->frame);
+}
+
+/* One of r->frame bytes; @frame stays mapped, so it has to stay until @from is closed. */
+int bench_one_frame(struct bench_run *r, struct bench_conn *from, struct bench_conn *to,
+		    void *frame, void *buf)
+{
+	struct bench_one *one = kmalloc(sizeof(*one), GFP_KERNEL);
 	int ret;
 
-	if (!strcmp(t->name, "verify send")) {
-		buf = bench_frame_alloc(len);
-		if (!buf)
-			return -ENOMEM;
-		bench_fill(buf, len, len);
-		ret = ops->map ? ops->map(ends[0], buf, len) : 0;
-		if (!ret)
-			ret = ops->send(ends[0], buf, len);
-		/* It stays mapped, so it stays: the other thread frees it with the connection. */
-		ends[2] = buf;
-		return ret;
+	if (!one)
+		return bench_fail(r, "memory", -ENOMEM);
+	*one = (struct bench_one){ .from = from, .to = to, .frame = frame, .buf = buf };
+	bench_add(r, "one frame sent", bench_one_send, one);
+	bench_add(r, "one frame received", bench_one_recv, one);
+	ret = bench_threads(r, 0);
+	if (!st_stuck())
+		kfree(one);
+	return ret;
+}
+
+/* A frame each way, every byte of it looked at. */
+static int bench_check(struct bench_run *r)
+{
+	void *frame = bench_frame_alloc(r->frame), *buf = kvmalloc(r->frame, GFP_KERNEL);
+	int ret, i;
+
+	ret = frame && buf ? bench_pair_open(r, &r->c, &r->s) : bench_fail(r, "memory", -ENOMEM);
+	for (i = 0; !ret && i < 2; i++) {
+		memcpy(frame, st_pattern(r->frame + i), r->frame);
+		memset(buf, 0, r->frame);
+		r->c->verify = true;
+		r->s->verify = true;
+		ret = bench_one_frame(r, i ? r->s : r->c, i ? r->c : r->s, frame, buf);
+		if (!ret && memcmp(frame, buf, r->frame))
+			ret = bench_fail(r, "content", -EILSEQ);
 	}
-	buf = kvmalloc(len, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	ret = ops->recv(ends[1], buf, len);
-	if (!ret && !bench_same(buf, len, len))
-		ret = -EILSEQ;
+	if (st_stuck())
+		return ret;
+	bench_pair_close(r->c, r->s);
+	r->c = NULL;
+	r->s = NULL;
+	bench_frame_free(frame, r->frame);
 	kvfree(buf);
 	return ret;
 }
 
-static int bench_check(struct bench_run *r)
-{
-	struct {
-		struct bench_conn *ends[3];
-	} *way;
-	struct bench_thread *t;
-	struct bench_conn *c, *s;
-	int ret, i;
-
-	ret = bench_pair_open(r, r->size, &c, &s);
-	if (bench_stuck())
-		return ret;
-	way = kcalloc(2, sizeof(*way), GFP_KERNEL);
-	t = kcalloc(2, sizeof(*t), GFP_KERNEL);
-	if (!ret && (!way || !t))
-		ret = bench_fail(r, "memory", -ENOMEM);
-	if (!ret) {
-		c->verify = true;
-		s->verify = true;
-		r->c = c;
-		r->s = s;
-		for (i = 0; i < 2 && !ret; i++) {
-			way[i].ends[0] = i ? s : c;
-			way[i].ends[1] = i ? c : s;
-			bench_thread_set(&t[0], "verify send", bench_check_fn, &way[i]);
-			bench_thread_set(&t[1], "verify receive", bench_check_fn, &way[i]);
-			ret = bench_threads(r, t, 2, BENCH_PATIENCE);
-		}
-		r->c = NULL;
-		r->s = NULL;
-	}
-	if (bench_stuck())
-		return ret;
-	bench_pair_close(c, s);
-	for (i = 0; way && i < 2; i++)
-		bench_frame_free(way[i].ends[2], r->size);
-	kfree(way);
-	kfree(t);
-	return ret;
-}
-
 /* A listener; frames that were looked at; and a fresh connection to measure on. */
-int bench_open(struct bench_run *r, u32 frame)
+int bench_open(struct bench_run *r)
 {
-	int ret;
+	int ret = bench_listen(r);
 
-	ret = bench_fail(r, "listen", r->who->t->listen(r->who, &r->at, frame, &r->l));
-	if (ret)
-		r->l = NULL;
-	if (!ret && frame)
+	if (!ret && r->frame)
 		ret = bench_check(r);
-	if (!ret)
-		ret = bench_pair_open(r, frame, &r->c, &r->s);
-	return ret;
+	return ret ?: bench_pair_open(r, &r->c, &r->s);
 }
 
 void bench_close(struct bench_run *r)
 {
-	if (bench_stuck())
+	if (st_stuck())
 		return;
 	bench_pair_close(r->c, r->s);
 	r->c = NULL;
@@ -314,34 +300,10 @@ void bench_close(struct bench_run *r)
 	r->l = NULL;
 }
 
-/* ----- content ----- */
-
-/* The period is a prime, so a byte at the wrong place is a wrong byte. It is never 0 or 1. */
-static u8 bench_byte(u32 *x)
+int bench_hashes(struct bench_run *r, u32 sent, u32 received)
 {
-	if (++*x >= BENCH_PERIOD)
-		*x = 0;
-	return (u8)(*x * 2654435761U >> 24) | 2;
-}
-
-void bench_fill(void *buf, u32 len, u32 seed)
-{
-	u32 i, x = seed * 7919ULL % BENCH_PERIOD;
-	u8 *p = buf;
-
-	for (i = 0; i < len; i++)
-		p[i] = bench_byte(&x);
-}
-
-bool bench_same(const void *buf, u32 len, u32 seed)
-{
-	u32 i, x = seed * 7919ULL % BENCH_PERIOD;
-	const u8 *p = buf;
-
-	for (i = 0; i < len; i++)
-		if (p[i] != bench_byte(&x))
-			return false;
-	return true;
+	seq_buf_printf(r->report, "hash_sent %08x\nhash_received %08x\n", sent, received);
+	return sent == received ? 0 : bench_fail(r, "hash", -EILSEQ);
 }
 
 /* Pages in a row, as a device without a page table wants them. */

@@ -11,7 +11,12 @@
  * frame, and of the answer to it. Everything is allocated, connected and verified before; the
  * connection has not been used before. The buffers belong to the run and are freed after the
  * connection was closed, because a transport may still send from them when it has taken a frame.
+ *
+ * A hashed stream has frames of 1 byte to 1 MiB with changing content; their sizes follow from a
+ * fixed seed, small and large ones equally likely on a logarithmic scale. Both ends hash what they
+ * send and receive. Only contenders that copy what they send can do it.
  */
+#include <linux/crc32c.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/semaphore.h>
@@ -20,9 +25,8 @@
 #include <linux/sort.h>
 #include "bench.h"
 
-#define BENCH_LAST	1
-#define BENCH_NOTE	64
 #define BENCH_NOTE_EVERY 32U
+#define BENCH_SEED	20260401
 #define BENCH_SAMPLES	200000
 #define BENCH_SAMPLES_MIN 100
 
@@ -35,6 +39,8 @@
  * @last: what is sent in the end
  * @buf: what was received
  * @frames: received
+ * @bytes: in these
+ * @crc: hashes of what was sent and received, in a hashed stream
  * @window: how many more may be sent, in a pipeline
  * @every: after so many frames the receiver answers; 0 for never
  * @note: with this
@@ -49,6 +55,8 @@ struct bench_flow {
 	u8 *last;
 	u8 *buf;
 	u64 frames;
+	u64 bytes;
+	u32 crc[2];
 	struct semaphore window;
 	u32 every;
 	u8 *note;
@@ -59,40 +67,30 @@ struct bench_flow {
 static int bench_flow_init(struct bench_flow *f, struct bench_run *r, struct bench_conn *from,
 			   struct bench_conn *to)
 {
-	const struct bench_transport *t = r->who->t;
-	int ret;
-
 	f->run = r;
 	f->from = from;
 	f->to = to;
 	sema_init(&f->window, r->depth);
-	f->frame = bench_frame_alloc(r->size);
-	f->last = bench_frame_alloc(r->size);
-	f->buf = kvmalloc(r->size, GFP_KERNEL);
+	f->frame = bench_frame_alloc(r->frame);
+	f->last = bench_frame_alloc(r->frame);
+	f->buf = kvmalloc(r->frame, GFP_KERNEL);
 	if (!f->frame || !f->last || !f->buf)
 		return bench_fail(r, "memory", -ENOMEM);
 	f->last[0] = BENCH_LAST;
-	ret = t->map ? t->map(from, f->frame, r->size) : 0;
-	if (!ret && t->map)
-		ret = t->map(from, f->last, r->size);
-	return bench_fail(r, "map", ret);
+	return bench_fail(r, "map", bench_map(from, f->frame, r->frame) ?:
+			  bench_map(from, f->last, r->frame));
 }
 
 static int bench_flow_notes(struct bench_flow *f)
 {
-	const struct bench_transport *t = f->run->who->t;
-	int ret;
-
 	f->every = clamp(SZ_64K / f->run->size, 1U, BENCH_NOTE_EVERY);
 	f->note = bench_frame_alloc(BENCH_NOTE);
 	f->note_last = bench_frame_alloc(BENCH_NOTE);
 	if (!f->note || !f->note_last)
 		return bench_fail(f->run, "memory", -ENOMEM);
 	f->note_last[0] = BENCH_LAST;
-	ret = t->map ? t->map(f->to, f->note, BENCH_NOTE) : 0;
-	if (!ret && t->map)
-		ret = t->map(f->to, f->note_last, BENCH_NOTE);
-	return bench_fail(f->run, "map", ret);
+	return bench_fail(f->run, "map", bench_map(f->to, f->note, BENCH_NOTE) ?:
+			  bench_map(f->to, f->note_last, BENCH_NOTE));
 }
 
 static void bench_flow_free(struct bench_flow *f)
@@ -100,8 +98,8 @@ static void bench_flow_free(struct bench_flow *f)
 	bench_frame_free(f->note, BENCH_NOTE);
 	bench_frame_free(f->note_last, BENCH_NOTE);
 	if (f->run) {
-		bench_frame_free(f->frame, f->run->size);
-		bench_frame_free(f->last, f->run->size);
+		bench_frame_free(f->frame, f->run->frame);
+		bench_frame_free(f->last, f->run->frame);
 	}
 	kvfree(f->buf);
 }
@@ -146,72 +144,103 @@ static int bench_flow_hear(struct bench_thread *t)
 	return ret;
 }
 
-/* ----- what is measured ----- */
-
-struct bench_clock {
-	u64 ns;
-	u64 cpu;
-};
-
-static void bench_clock_start(struct bench_run *r, struct bench_clock *clock)
+/* 1 byte to 1 MiB, both included. */
+static u32 bench_hashed_size(u32 *state)
 {
-	clock->cpu = bench_cpu_ns();
-	clock->ns = ktime_get_ns();
-	r->end = clock->ns + (u64)r->ms * NSEC_PER_MSEC;
+	u32 bits;
+
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	bits = *state % 21;
+	return (1U << bits) + (bits < 20 ? (*state >> 8) & ((1U << bits) - 1) : 0);
 }
 
-static void bench_clock_stop(struct bench_run *r, struct bench_clock *clock, u64 frames)
+static int bench_hashed_send(struct bench_thread *t)
 {
-	u64 ns = max_t(u64, ktime_get_ns() - clock->ns, 1);
-	u64 cpu = bench_cpu_ns() - clock->cpu;
+	struct bench_flow *f = t->arg;
+	u32 state = BENCH_SEED, seed = 0, len;
+	bool last;
+	int ret;
 
-	seq_buf_printf(r->report, "frames %llu\nns %llu\ncpu_ns %llu\nbytes %llu\n",
-		       frames, ns, cpu, frames * r->size);
+	do {
+		last = ktime_get_ns() >= f->run->end;
+		len = bench_hashed_size(&state);
+		memcpy(f->frame, st_pattern(seed++), len);
+		f->frame[0] = last ? BENCH_LAST : 0;
+		f->crc[0] = crc32c(f->crc[0], f->frame, len);
+		ret = f->run->who->t->send(f->from, f->frame, len);
+	} while (!ret && !last);
+	return ret;
+}
+
+static int bench_hashed_recv(struct bench_thread *t)
+{
+	struct bench_flow *f = t->arg;
+	u32 state = BENCH_SEED, len;
+	int ret;
+
+	do {
+		len = bench_hashed_size(&state);
+		ret = f->run->who->t->recv(f->to, f->buf, len);
+		f->crc[1] = crc32c(f->crc[1], f->buf, len);
+		f->frames++;
+		f->bytes += len;
+	} while (!ret && f->buf[0] != BENCH_LAST);
+	return ret;
 }
 
 static int bench_stream(struct bench_run *r, u32 ways)
 {
-	struct bench_thread *t;
 	struct bench_clock clock;
 	struct bench_flow *f;
 	u64 frames = 0;
-	u32 i, threads;
 	int ret;
+	u32 i;
 
 	f = kcalloc(2, sizeof(*f), GFP_KERNEL);
-	t = kcalloc(4, sizeof(*t), GFP_KERNEL);
-	ret = f && t ? bench_open(r, r->size) : bench_fail(r, "memory", -ENOMEM);
+	ret = f ? bench_open(r) : bench_fail(r, "memory", -ENOMEM);
 	for (i = 0; !ret && i < ways; i++) {
 		ret = bench_flow_init(&f[i], r, i ? r->s : r->c, i ? r->c : r->s);
-		bench_thread_set(&t[2 * i], i ? "server sends" : "client sends",
-				 bench_flow_send, &f[i]);
-		bench_thread_set(&t[2 * i + 1], i ? "client receives" : "server receives",
-				 bench_flow_recv, &f[i]);
+		bench_add(r, i ? "server sends" : "client sends",
+			  r->hashed ? bench_hashed_send : bench_flow_send, &f[i]);
+		bench_add(r, i ? "client receives" : "server receives",
+			  r->hashed ? bench_hashed_recv : bench_flow_recv, &f[i]);
 	}
-	threads = 2 * ways;
-	if (!ret && ways == 1) {
+	if (!ret && ways == 1 && !r->hashed) {
 		ret = bench_flow_notes(&f[0]);
-		bench_thread_set(&t[threads++], "client hears", bench_flow_hear, &f[0]);
+		bench_add(r, "client hears", bench_flow_hear, &f[0]);
 	}
 	if (!ret) {
 		bench_clock_start(r, &clock);
-		ret = bench_threads(r, t, threads, r->ms);
+		ret = bench_threads(r, r->ms);
 		for (i = 0; i < ways; i++)
 			frames += f[i].frames;
-		bench_clock_stop(r, &clock, frames);
+		bench_clock_stop(r, &clock, "frames", frames,
+				 r->hashed ? f[0].bytes : frames * r->size);
 	}
-	if (bench_stuck())
+	if (!ret && r->hashed)
+		ret = bench_hashes(r, f[0].crc[0], f[0].crc[1]);
+	if (st_stuck())
 		return ret;
 	bench_close(r);
 	for (i = 0; f && i < ways; i++)
 		bench_flow_free(&f[i]);
 	kfree(f);
-	kfree(t);
 	return ret;
 }
 
 int bench_oneway(struct bench_run *r)
 {
+	return bench_stream(r, 1);
+}
+
+int bench_hashed(struct bench_run *r)
+{
+	if (r->who->t->map || !r->who->proto)
+		return bench_fail(r, "no such stream", -EOPNOTSUPP);
+	r->hashed = true;
+	r->frame = SZ_1M;
 	return bench_stream(r, 1);
 }
 
@@ -323,37 +352,34 @@ static void bench_talk_report(struct bench_run *r, struct bench_talk *k)
 
 static int bench_talk(struct bench_run *r, bool ping)
 {
-	struct bench_thread *t;
 	struct bench_clock clock;
 	struct bench_talk *k;
 	int ret = 0;
 
 	k = kzalloc(sizeof(*k), GFP_KERNEL);
-	t = kcalloc(3, sizeof(*t), GFP_KERNEL);
 	if (k)
 		k->samples = kvmalloc_array(BENCH_SAMPLES, sizeof(u32), GFP_KERNEL);
-	if (!k || !t || !k->samples)
+	if (!k || !k->samples)
 		ret = bench_fail(r, "memory", -ENOMEM);
 	if (!ret)
-		ret = bench_open(r, r->size);
+		ret = bench_open(r);
 	if (!ret)
 		ret = bench_flow_init(&k->ask, r, r->c, r->s);
 	if (!ret)
 		ret = bench_flow_init(&k->answer, r, r->s, r->c);
 	if (!ret) {
-		bench_thread_set(&t[0], "server", bench_talk_server, k);
-		if (ping)
-			bench_thread_set(&t[1], "client", bench_talk_ping, k);
-		else
-			bench_thread_set(&t[1], "client sends", bench_talk_ask, k);
-		bench_thread_set(&t[2], "client receives", bench_talk_hear, k);
+		bench_add(r, "server", bench_talk_server, k);
+		bench_add(r, ping ? "client" : "client sends",
+			  ping ? bench_talk_ping : bench_talk_ask, k);
+		if (!ping)
+			bench_add(r, "client receives", bench_talk_hear, k);
 		bench_clock_start(r, &clock);
-		ret = bench_threads(r, t, ping ? 2 : 3, r->ms);
-		bench_clock_stop(r, &clock, k->ask.frames);
+		ret = bench_threads(r, r->ms);
+		bench_clock_stop(r, &clock, "frames", k->ask.frames, k->ask.frames * r->size);
 	}
 	if (!ret && ping)
 		bench_talk_report(r, k);
-	if (bench_stuck())
+	if (st_stuck())
 		return ret;
 	bench_close(r);
 	if (k) {
@@ -362,7 +388,6 @@ static int bench_talk(struct bench_run *r, bool ping)
 		kvfree(k->samples);
 	}
 	kfree(k);
-	kfree(t);
 	return ret;
 }
 

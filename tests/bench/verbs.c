@@ -61,8 +61,7 @@ struct bench_v_map {
 };
 
 struct bench_v_listener {
-	const struct bench_contender *who;
-	u32 frame;
+	struct bench_run *r;
 	struct rdma_cm_id *id;
 	spinlock_t lock;		/* children */
 	struct list_head children;
@@ -450,18 +449,18 @@ static int bench_v_start(struct bench_verbs *v)
 	return ret ?: bench_v_recvs(v);
 }
 
-static struct bench_verbs *bench_v_new(const struct bench_contender *who, u32 frame)
+static struct bench_verbs *bench_v_new(struct bench_run *r)
 {
 	struct bench_verbs *v = kzalloc(sizeof(*v), GFP_KERNEL);
 	u32 i;
 
 	if (!v)
 		return NULL;
-	v->c.who = who;
-	v->msg = who->recv;
+	v->c.who = r->who;
+	v->msg = r->who->recv;
 	v->nr_recvs = BENCH_V_RECVS;
 	if (v->msg > SZ_64K) {
-		v->msg = max_t(u32, frame, 64);
+		v->msg = max_t(u32, r->frame, BENCH_NOTE);
 		v->nr_recvs = BENCH_V_LARGE;
 	}
 	init_completion(&v->event);
@@ -528,7 +527,7 @@ static int bench_v_request(struct rdma_cm_id *id, struct rdma_cm_event *event)
 
 	if (event->event != RDMA_CM_EVENT_CONNECT_REQUEST)
 		return 0;
-	v = bench_v_new(l->who, l->frame);
+	v = bench_v_new(l->r);
 	if (!v)
 		return -ENOMEM;
 	v->id = id;
@@ -559,18 +558,15 @@ fail:
 	return ret;
 }
 
-static int bench_v_listen(const struct bench_contender *who, const struct sockaddr_in *at,
-			  u32 frame, void **out)
+static int bench_v_listen(struct bench_run *r)
 {
-	struct sockaddr_in sin = *at;
 	struct bench_v_listener *l;
 	int ret;
 
 	l = kzalloc(sizeof(*l), GFP_KERNEL);
 	if (!l)
 		return -ENOMEM;
-	l->who = who;
-	l->frame = frame;
+	l->r = r;
 	spin_lock_init(&l->lock);
 	INIT_LIST_HEAD(&l->children);
 	init_waitqueue_head(&l->wait);
@@ -579,14 +575,14 @@ static int bench_v_listen(const struct bench_contender *who, const struct sockad
 		ret = PTR_ERR(l->id);
 		goto free;
 	}
-	ret = rdma_bind_addr(l->id, (struct sockaddr *)&sin);
+	ret = rdma_bind_addr(l->id, (struct sockaddr *)&r->at);
 	if (!ret)
 		ret = rdma_listen(l->id, BENCH_BACKLOG);
 	if (ret) {
 		rdma_destroy_id(l->id);
 		goto free;
 	}
-	*out = l;
+	r->l = l;
 	return 0;
 free:
 	kfree(l);
@@ -652,15 +648,13 @@ static int bench_v_await(struct bench_verbs *v)
 	return READ_ONCE(v->status);
 }
 
-static int bench_v_connect(const struct bench_contender *who, const struct sockaddr_in *to,
-			   u32 frame, struct bench_conn **c)
+static int bench_v_connect(struct bench_run *r, struct bench_conn **c)
 {
-	struct sockaddr_in sin = *to;
 	struct rdma_conn_param p;
 	struct bench_verbs *v;
 	int ret;
 
-	v = bench_v_new(who, frame);
+	v = bench_v_new(r);
 	if (!v)
 		return -ENOMEM;
 	v->id = rdma_create_id(&init_net, bench_v_event, v, RDMA_PS_TCP, IB_QPT_RC);
@@ -669,7 +663,7 @@ static int bench_v_connect(const struct bench_contender *who, const struct socka
 		kfree(v);
 		return ret;
 	}
-	ret = rdma_resolve_addr(v->id, NULL, (struct sockaddr *)&sin, BENCH_PATIENCE) ?:
+	ret = rdma_resolve_addr(v->id, NULL, (struct sockaddr *)&r->at, BENCH_PATIENCE) ?:
 		bench_v_await(v);
 	if (!ret)
 		ret = rdma_resolve_route(v->id, BENCH_PATIENCE) ?: bench_v_await(v);
@@ -767,7 +761,7 @@ static int bench_v_register(struct bench_verbs *v, struct bench_region *region, 
 	struct bench_v_regions *regions = region->priv;
 	struct sg_table *sgt = &regions->r[i].sgt;
 	struct ib_reg_wr wr = { .wr.opcode = IB_WR_REG_MR };
-	void *at = region->buf + (size_t)i * BENCH_V_REGION;
+	void *at = region->mem.base + (size_t)i * BENCH_V_REGION;
 	struct scatterlist *sg;
 	struct ib_mr *mr;
 	int ret, n;
@@ -812,10 +806,10 @@ static int bench_v_expose(struct bench_conn *c, struct bench_region *region)
 	if (!regions)
 		return -ENOMEM;
 	region->priv = regions;
-	for (i = 0; !ret && i * BENCH_V_REGION < region->len; i++)
+	for (i = 0; !ret && i * BENCH_V_REGION < region->mem.len; i++)
 		ret = i < BENCH_DESCS ?
 			bench_v_register(v, region, i,
-					 min(region->len - i * BENCH_V_REGION, BENCH_V_REGION)) :
+					 min(region->mem.len - i * BENCH_V_REGION, BENCH_V_REGION)) :
 			-EMSGSIZE;
 	if (ret)
 		bench_v_conceal(c, region);

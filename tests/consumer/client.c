@@ -139,7 +139,7 @@ static void st_client_close(struct socket **sock, const char **where, int *ret)
 	}
 }
 
-static int st_client(const struct sockaddr_storage *to, u16 port, u32 len, unsigned int write,
+static int st_client_run(const struct sockaddr_storage *to, u16 port, u32 len, unsigned int write,
 		     u32 invalidate, const struct st_opts *o, struct seq_buf *report)
 {
 	u8 *buf = kvmalloc(ST_HDR + len, GFP_KERNEL);
@@ -177,7 +177,7 @@ out:
 }
 
 /* "ADDR PORT BYTES [write=MS] [invalidate=KEY] [NAME=VALUE]..." */
-int st_client_command(char *line, struct seq_buf *report)
+int st_client(char *line, struct seq_buf *report)
 {
 	char *where = strsep(&line, " "), *port = strsep(&line, " "), *len = strsep(&line, " ");
 	struct sockaddr_storage to;
@@ -200,5 +200,5 @@ int st_client_command(char *line, struct seq_buf *report)
 		if (ret)
 			return ret;
 	}
-	return st_client(&to, at, bytes, write, invalidate, &o, report);
+	return st_client_run(&to, at, bytes, write, invalidate, &o, report);
 }

@@ -178,28 +178,18 @@ static int st_echo_start(const struct sockaddr_storage *at, u16 port, int backlo
 		return -ENOMEM;
 	INIT_LIST_HEAD(&e->conns);
 	e->port = port;
-	ret = st_socket_at(&init_net, at->ss_family, st_cfg.proto, &e->ls);
+	ret = st_listen_at(&init_net, at, port, backlog, o, &e->ls);
 	if (ret)
 		goto free;
 	st_set_timeout(e->ls, ST_ECHO_IDLE);
-	ret = st_apply(e->ls, o);
-	if (!ret)
-		ret = st_bind_addr(e->ls, at, port);
-	if (!ret)
-		ret = kernel_listen(e->ls, backlog);
-	if (!ret) {
-		WRITE_ONCE(st_echo_stopping, false);
-		if (!late)
-			e->thread = st_run("echo_accept", st_echo_accept, e);
-		if (!late && !e->thread)
-			ret = -ENOMEM;
+	WRITE_ONCE(st_echo_stopping, false);
+	if (!late)
+		e->thread = st_run("echo_accept", st_echo_accept, e);
+	if (late || e->thread) {
+		list_add_tail(&e->list, &st_echoes);
+		return 0;
 	}
-	if (ret)
-		goto release;
-	list_add_tail(&e->list, &st_echoes);
-	return 0;
-
-release:
+	ret = -ENOMEM;
 	st_release(&e->ls);
 free:
 	kfree(e);
@@ -237,7 +227,7 @@ int st_echo_stop(void)
  * "start PORT [ADDR] [late] [backlog=NUMBER] [NAME=VALUE]...", "accept PORT" for one that is late,
  * or "stop": all of them.
  */
-int st_echo_command(char *line)
+int st_echo(char *line, struct seq_buf *report)
 {
 	struct sockaddr_storage at = st_cfg.addr;
 	char *word = strsep(&line, " ");

@@ -150,25 +150,6 @@ static int st_ex_read(struct st_thread *t)
 	return st_ex_end(t->arg, st_ex_read_all(t));
 }
 
-static int st_ex_open(struct st_ex *ex, struct net *net, const struct sockaddr_storage *at)
-{
-	u16 port = st_port();
-	int ret;
-
-	ret = st_socket_at(net, at->ss_family, st_cfg.proto, &ex->p.ls);
-	if (!ret)
-		ret = st_bind_addr(ex->p.ls, at, port);
-	if (!ret)
-		ret = kernel_listen(ex->p.ls, 5);
-	if (!ret)
-		ret = st_socket_at(&init_net, at->ss_family, st_cfg.proto, &ex->p.c);
-	if (!ret)
-		ret = st_connect_addr(ex->p.c, at, port, 0);
-	if (!ret)
-		ret = st_accept(ex->p.ls, &ex->p.s, 0);
-	return ret;
-}
-
 static int st_ex_run(struct st_ex *ex, u32 count, struct seq_buf *report)
 {
 	struct st_thread *t[4];
@@ -203,56 +184,49 @@ static int st_ex_run(struct st_ex *ex, u32 count, struct seq_buf *report)
 	return ex->err ?: ret;
 }
 
-/**
- * st_exchange() - frames both ways between two sockets of ours
- * @pid: a process in the namespace of the end that listens, 0 for the first namespace
- * @at: the address of that end
- * @count: frames in each direction
- * @report: gets "key value" lines
- *
- * Return: 0, -EILSEQ if a frame was changed, -EBADMSG if it was another one than it
- * should have been, or what a socket call said.
+/*
+ * "ADDR COUNT [PID]": so many frames in each direction; PID is a process in the
+ * namespace of the end that listens. -EILSEQ if a frame was changed, -EBADMSG if it
+ * was another one than it should have been, or what a socket call said.
  */
-int st_exchange(int pid, const struct sockaddr_storage *at, u32 count, struct seq_buf *report)
+int st_exchange(char *line, struct seq_buf *report)
 {
-	struct net *net = NULL;
-	int i, ret = -ENOMEM;
+	struct sockaddr_storage at;
+	int i, pid = 0, ret;
 	struct st_ex *ex;
+	struct net *net;
+	char where[64];
+	u32 count;
 
-	if (st_stuck())
-		return -EBUSY;
-	if (!count || count > 10000000)
+	if (sscanf(line, "%63s %u %d", where, &count, &pid) < 2 || st_parse_addr(where, &at) ||
+	    !count || count > 10000000)
 		return -EINVAL;
+	net = pid ? get_net_ns_by_pid(pid) : get_net(&init_net);
+	if (IS_ERR(net))
+		return PTR_ERR(net);
+	ret = -ENOMEM;
 	ex = kzalloc(sizeof(*ex), GFP_KERNEL);
 	if (!ex)
-		return -ENOMEM;
+		goto put;
 	for (i = 0; i < 2; i++) {
 		ex->flow[i].wbuf = kvmalloc(ST_HDR + ST_EX_MAX, GFP_KERNEL);
 		ex->flow[i].rbuf = kvmalloc(ST_HDR + ST_EX_MAX, GFP_KERNEL);
 		if (!ex->flow[i].wbuf || !ex->flow[i].rbuf)
-			goto out;
+			goto free;
 	}
-	net = pid ? get_net_ns_by_pid(pid) : get_net(&init_net);
-	if (IS_ERR(net)) {
-		ret = PTR_ERR(net);
-		net = NULL;
-		goto out;
-	}
-	ret = st_ex_open(ex, net, at);
+	ret = st_pair_open_at(&ex->p, net, &at, NULL, NULL);
 	if (!ret)
 		ret = st_ex_run(ex, count, report);
-out:
-	if (ret)
-		seq_buf_printf(report, "error %d\n", ret);
 	if (st_stuck())
 		return ret;
+free:
 	st_pair_close(&ex->p);
-	if (net)
-		put_net(net);
 	for (i = 0; i < 2; i++) {
 		kvfree(ex->flow[i].wbuf);
 		kvfree(ex->flow[i].rbuf);
 	}
 	kfree(ex);
+put:
+	put_net(net);
 	return ret;
 }

@@ -355,25 +355,22 @@ static int st_fz_judge(const struct st_fz_user *users, struct seq_buf *report)
 	return accepted < ST_FZ_ACCEPTED || ok < made / ST_FZ_ONE_IN || !ok ? -ENODATA : 0;
 }
 
-/**
- * st_fuzz() - random calls
- * @seed: where the numbers of all threads begin
- * @count: calls of each thread
- * @report: gets one line, of each kind of call how many succeeded
- *
- * Return: 0, -ENODATA if too few calls succeeded, or what the good pair at the
- * end said.
+/*
+ * "SEED COUNT": calls of each thread. -ENODATA if too few calls succeeded, else what the good
+ * pair at the end said.
  */
-int st_fuzz(u64 seed, u32 count, struct seq_buf *report)
+int st_fuzz(char *line, struct seq_buf *report)
 {
 	struct st_thread *t[ST_FZ_THREADS] = {};
 	struct st_fz_user *users;
 	struct st_pair p = {};
 	int i, r, ret = -ENOMEM;
+	u32 count;
 	struct st_fz *fz;
+	u64 seed;
 
-	if (st_stuck())
-		return -EBUSY;
+	if (sscanf(line, "%llu %u", &seed, &count) != 2)
+		return -EINVAL;
 	fz = kzalloc(sizeof(*fz), GFP_KERNEL);
 	users = kcalloc(ST_FZ_THREADS, sizeof(*users), GFP_KERNEL);
 	if (!fz || !users)

@@ -1,103 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sockets, frames and threads for the tests.
- *
- * Three rules make a broken transport a failed test instead of a machine that
- * must be killed. Every socket gets send and receive timeouts when it is
- * made. Work that runs beside a test is a struct st_thread that says where it
- * is, and st_join() waits for it for a bounded time. And a thread that does
- * not come back even after a signal is given up together with everything it
- * may touch: the module stays loaded, later cases fail at once, see
- * st_stuck().
- *
- * Content comes from one fixed table read at an offset that the seed selects.
- * The table's period is a prime, so a byte at the wrong place is a wrong byte.
+ * Sockets with options, between the addresses of the module's parameters.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-#include <linux/bvec.h>
-#include <linux/inet.h>
-#include <linux/kthread.h>
-#include <linux/mm.h>
-#include <linux/mman.h>
-#include <linux/poll.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h>
-#include <linux/uaccess.h>
-#include <linux/uio.h>
-#include <linux/vmalloc.h>
-#include <linux/module.h>
-#include <net/sock.h>
-#include <asm/ioctls.h>
 #include "smbdr_test.h"
 
-#define ST_PERIOD	65521U
+#define ST_OPT(name, opt, member) { name, opt, offsetof(struct st_opts, member) }
 
-static u8 *st_table;
+static const struct {
+	const char *name;	/* on a command line */
+	int opt;
+	size_t member;
+} st_known_opts[] = {
+	ST_OPT("max_send=", SMBDIRECT_MAX_SEND_SIZE, max_send),
+	ST_OPT("max_recv=", SMBDIRECT_MAX_RECV_SIZE, max_recv),
+	ST_OPT("max_frag=", SMBDIRECT_MAX_FRAGMENTED_SIZE, max_frag),
+	ST_OPT("max_rw=", SMBDIRECT_MAX_READ_WRITE_SIZE, max_rw),
+	ST_OPT("send_credits=", SMBDIRECT_SEND_CREDITS, send_credits),
+	ST_OPT("recv_credits=", SMBDIRECT_RECV_CREDITS, recv_credits),
+	ST_OPT("interval=", SMBDIRECT_KEEPALIVE_INTERVAL, ka_interval),
+	ST_OPT("timeout=", SMBDIRECT_KEEPALIVE_TIMEOUT, ka_timeout),
+	ST_OPT("connect=", SMBDIRECT_CONNECT_TIMEOUT, connect_timeout),
+	ST_OPT("negotiate=", SMBDIRECT_NEGOTIATE_TIMEOUT, negotiate_timeout),
+	ST_OPT("initiator=", SMBDIRECT_INITIATOR_DEPTH, initiator_depth),
+	ST_OPT("responder=", SMBDIRECT_RESPONDER_RESOURCES, responder_resources),
+};
+
 static atomic_t st_next_port = ATOMIC_INIT(0);
-/* The program that loaded the module: user memory for kernel threads. */
-static struct mm_struct *st_user_mm;
-static bool st_is_stuck;
-
-int st_lib_init(void)
-{
-	u32 i, x = 1;
-
-	st_table = vmalloc(ST_PERIOD + ST_PATTERN_MAX);
-	if (!st_table)
-		return -ENOMEM;
-	for (i = 0; i < ST_PERIOD; i++) {
-		x = x * 1664525 + 1013904223;
-		st_table[i] = x >> 24;
-	}
-	for (; i < ST_PERIOD + ST_PATTERN_MAX; i++)
-		st_table[i] = st_table[i - ST_PERIOD];
-	st_user_mm = current->mm;
-	mmget(st_user_mm);
-	return 0;
-}
-
-void st_lib_exit(void)
-{
-	mmput(st_user_mm);
-	vfree(st_table);
-}
-
-/* ST_PATTERN_MAX bytes; those of two seeds differ nearly everywhere. */
-const u8 *st_pattern(u32 seed)
-{
-	return st_table + (seed * 7919ULL) % ST_PERIOD;
-}
-
-int st_parse_addr(const char *text, struct sockaddr_storage *ss)
-{
-	memset(ss, 0, sizeof(*ss));
-	return inet_pton_with_scope(&init_net, AF_UNSPEC, text, "0", ss);
-}
 
 /* One "name=value" of a command line into *@o. */
 int st_parse_opt(const char *word, struct st_opts *o)
 {
-	const struct { const char *name; int *val; } known[] = {
-		{ "interval=", &o->ka_interval },
-		{ "timeout=", &o->ka_timeout },
-		{ "connect=", &o->connect_timeout },
-		{ "negotiate=", &o->negotiate_timeout },
-		{ "send_credits=", &o->send_credits },
-		{ "recv_credits=", &o->recv_credits },
-		{ "initiator=", &o->initiator_depth },
-		{ "responder=", &o->responder_resources },
-	};
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		size_t len = strlen(known[i].name);
+	for (i = 0; i < ARRAY_SIZE(st_known_opts); i++) {
+		size_t len = strlen(st_known_opts[i].name);
 
-		if (!strncmp(word, known[i].name, len))
-			return kstrtoint(word + len, 10, known[i].val);
+		if (!strncmp(word, st_known_opts[i].name, len))
+			return kstrtoint(word + len, 10, (void *)o + st_known_opts[i].member);
 	}
 	return -EINVAL;
+}
+
+/* Nothing to do over TCP, where only the contrast in data is of interest. */
+int st_apply(struct socket *sock, const struct st_opts *o)
+{
+	int i, ret = 0;
+
+	if (!st_ours() || !o)
+		return 0;
+	for (i = 0; !ret && i < ARRAY_SIZE(st_known_opts); i++) {
+		const int *val = (const void *)o + st_known_opts[i].member;
+
+		if (*val)
+			ret = st_setopt(sock, SOL_SMBDIRECT, st_known_opts[i].opt, *val);
+	}
+	return ret;
+}
+
+int st_info(struct socket *sock, struct smbdirect_info *info)
+{
+	int len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return st_read_opt(sock, SOL_SMBDIRECT, SMBDIRECT_INFO, info, &len);
 }
 
 unsigned int st_scaled(unsigned int n, unsigned int min)
@@ -111,52 +77,9 @@ u16 st_port(void)
 	return st_cfg.port + atomic_inc_return(&st_next_port) % 20000;
 }
 
-void st_set_timeout(struct socket *sock, unsigned int ms)
-{
-	WRITE_ONCE(sock->sk->sk_rcvtimeo, msecs_to_jiffies(ms));
-	WRITE_ONCE(sock->sk->sk_sndtimeo, msecs_to_jiffies(ms));
-}
-
-int st_socket_at(struct net *net, int family, int proto, struct socket **sock)
-{
-	int ret = sock_create_kern(net, family, SOCK_STREAM, proto, sock);
-
-	if (!ret)
-		st_set_timeout(*sock, st_cfg.timeout);
-	else
-		*sock = NULL;
-	return ret;
-}
-
 int st_socket(struct socket **sock)
 {
 	return st_socket_at(&init_net, st_cfg.addr.ss_family, st_cfg.proto, sock);
-}
-
-void st_release(struct socket **sock)
-{
-	if (*sock)
-		sock_release(*sock);
-	*sock = NULL;
-}
-
-static int st_sockaddr(struct sockaddr_storage *ss, const struct sockaddr_storage *at, u16 port)
-{
-	*ss = *at;
-	if (ss->ss_family == AF_INET6) {
-		((struct sockaddr_in6 *)ss)->sin6_port = htons(port);
-		return sizeof(struct sockaddr_in6);
-	}
-	((struct sockaddr_in *)ss)->sin_port = htons(port);
-	return sizeof(struct sockaddr_in);
-}
-
-int st_bind_addr(struct socket *sock, const struct sockaddr_storage *at, u16 port)
-{
-	struct sockaddr_storage ss;
-	int len = st_sockaddr(&ss, at, port);
-
-	return kernel_bind(sock, (void *)&ss, len);
 }
 
 int st_bind(struct socket *sock, u16 port)
@@ -164,163 +87,56 @@ int st_bind(struct socket *sock, u16 port)
 	return st_bind_addr(sock, &st_cfg.addr, port);
 }
 
-int st_connect_addr(struct socket *sock, const struct sockaddr_storage *to,
-		    u16 port, int flags)
-{
-	struct sockaddr_storage ss;
-	int len = st_sockaddr(&ss, to, port);
-
-	return kernel_connect(sock, (void *)&ss, len, flags);
-}
-
 int st_connect(struct socket *sock, u16 port, int flags)
 {
 	return st_connect_addr(sock, &st_cfg.addr, port, flags);
 }
 
-int st_accept(struct socket *ls, struct socket **sock, int flags)
+int st_listen_at(struct net *net, const struct sockaddr_storage *at, u16 port, int backlog,
+		 const struct st_opts *o, struct socket **ls)
 {
-	int ret = kernel_accept(ls, sock, flags);
-
-	if (!ret)
-		st_set_timeout(*sock, st_cfg.timeout);
-	else
-		*sock = NULL;
-	return ret;
-}
-
-int st_setopt(struct socket *sock, int level, int opt, int val)
-{
-	return do_sock_setsockopt(sock, false, level, opt,
-				  KERNEL_SOCKPTR(&val), sizeof(val));
-}
-
-/*
- * getsockopt() as a program calls it: @val is copied to user memory and back.
- * A kernel thread borrows the address space of the program that loaded us.
- */
-int st_read_opt_user(struct socket *sock, int level, int opt, void *val, int *len)
-{
-	size_t room = clamp(*len, 0, (int)(PAGE_SIZE - sizeof(*len)));
-	bool borrow = !current->mm;
-	int ret = -EFAULT, got;
-	void __user *uval;
-	int __user *ulen;
-	unsigned long at;
-
-	if (borrow)
-		kthread_use_mm(st_user_mm);
-	at = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(at)) {
-		ret = at;
-		goto out;
-	}
-	uval = (void __user *)at;
-	ulen = uval + PAGE_SIZE - sizeof(*ulen);
-	if (!put_user(*len, ulen) && !copy_to_user(uval, val, room)) {
-		got = do_sock_getsockopt(sock, false, level, opt, USER_SOCKPTR(uval),
-					 USER_SOCKPTR(ulen));
-		if (!get_user(*len, ulen) && !copy_from_user(val, uval, room))
-			ret = got;
-	}
-	vm_munmap(at, PAGE_SIZE);
-out:
-	if (borrow)
-		kthread_unuse_mm(st_user_mm);
-	return ret;
-}
-
-/* getsockopt() as a kernel user calls it, if this kernel lets him. */
-int st_read_opt(struct socket *sock, int level, int opt, void *val, int *len)
-{
-#ifdef SMBDR_COMPAT_GETSOCKOPT
-	return st_read_opt_user(sock, level, opt, val, len);
-#else
-	return do_sock_getsockopt(sock, false, level, opt, KERNEL_SOCKPTR(val),
-				  KERNEL_SOCKPTR(len));
-#endif
-}
-
-int st_getopt(struct socket *sock, int level, int opt, int *val)
-{
-	int len = sizeof(*val);
-	int ret = st_read_opt(sock, level, opt, val, &len);
-
-	return ret ?: len == sizeof(*val) ? 0 : -EMSGSIZE;
-}
-
-int st_info(struct socket *sock, struct smbdirect_info *info)
-{
-	int len = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	return st_read_opt(sock, SOL_SMBDIRECT, SMBDIRECT_INFO, info, &len);
-}
-
-/* Nothing to do over TCP, where only the contrast in data is of interest. */
-int st_apply(struct socket *sock, const struct st_opts *o)
-{
-	const struct { int opt, val; } set[] = {
-		{ SMBDIRECT_MAX_SEND_SIZE, o ? o->max_send : 0 },
-		{ SMBDIRECT_MAX_RECV_SIZE, o ? o->max_recv : 0 },
-		{ SMBDIRECT_MAX_FRAGMENTED_SIZE, o ? o->max_frag : 0 },
-		{ SMBDIRECT_MAX_READ_WRITE_SIZE, o ? o->max_rw : 0 },
-		{ SMBDIRECT_SEND_CREDITS, o ? o->send_credits : 0 },
-		{ SMBDIRECT_RECV_CREDITS, o ? o->recv_credits : 0 },
-		{ SMBDIRECT_KEEPALIVE_INTERVAL, o ? o->ka_interval : 0 },
-		{ SMBDIRECT_KEEPALIVE_TIMEOUT, o ? o->ka_timeout : 0 },
-		{ SMBDIRECT_CONNECT_TIMEOUT, o ? o->connect_timeout : 0 },
-		{ SMBDIRECT_NEGOTIATE_TIMEOUT, o ? o->negotiate_timeout : 0 },
-		{ SMBDIRECT_INITIATOR_DEPTH, o ? o->initiator_depth : 0 },
-		{ SMBDIRECT_RESPONDER_RESOURCES, o ? o->responder_resources : 0 },
-	};
-	int i, ret;
-
-	if (!st_ours())
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(set); i++) {
-		if (!set[i].val)
-			continue;
-		ret = st_setopt(sock, SOL_SMBDIRECT, set[i].opt, set[i].val);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-int st_listen(u16 port, const struct st_opts *o, struct socket **ls)
-{
-	int ret = st_socket(ls);
+	int ret = st_socket_at(net, at->ss_family, st_cfg.proto, ls);
 
 	if (ret)
 		return ret;
 	ret = st_apply(*ls, o);
 	if (!ret)
-		ret = st_bind(*ls, port);
+		ret = st_bind_addr(*ls, at, port);
 	if (!ret)
-		ret = kernel_listen(*ls, ST_BACKLOG);
+		ret = kernel_listen(*ls, backlog);
 	if (ret)
 		st_release(ls);
 	return ret;
 }
 
-int st_dial(u16 port, const struct st_opts *o, struct socket **sock)
+int st_listen(u16 port, const struct st_opts *o, struct socket **ls)
 {
-	int ret = st_socket(sock);
+	return st_listen_at(&init_net, &st_cfg.addr, port, ST_BACKLOG, o, ls);
+}
+
+int st_dial_at(const struct sockaddr_storage *to, u16 port, const struct st_opts *o,
+	       struct socket **sock)
+{
+	int ret = st_socket_at(&init_net, to->ss_family, st_cfg.proto, sock);
 
 	if (ret)
 		return ret;
 	ret = st_apply(*sock, o);
 	if (!ret)
-		ret = st_connect(*sock, port, 0);
+		ret = st_connect_addr(*sock, to, port, 0);
 	if (ret)
 		st_release(sock);
 	return ret;
 }
 
-int st_pair_open(struct st_pair *p, const struct st_opts *server,
-		 const struct st_opts *client)
+int st_dial(u16 port, const struct st_opts *o, struct socket **sock)
+{
+	return st_dial_at(&st_cfg.addr, port, o, sock);
+}
+
+/* The listening end lives in @net, the other one in the first namespace. */
+int st_pair_open_at(struct st_pair *p, struct net *net, const struct sockaddr_storage *at,
+		    const struct st_opts *server, const struct st_opts *client)
 {
 	int ret, tries = 3;
 	u16 port;
@@ -329,10 +145,10 @@ int st_pair_open(struct st_pair *p, const struct st_opts *server,
 	/* With siw a port is one of TCP as well, where others may have it. */
 	do {
 		port = st_port();
-		ret = st_listen(port, server, &p->ls);
+		ret = st_listen_at(net, at, port, ST_BACKLOG, server, &p->ls);
 	} while (ret == -EADDRINUSE && --tries);
 	if (!ret)
-		ret = st_dial(port, client, &p->c);
+		ret = st_dial_at(at, port, client, &p->c);
 	if (!ret)
 		ret = st_accept(p->ls, &p->s, 0);
 	if (ret)
@@ -340,267 +156,25 @@ int st_pair_open(struct st_pair *p, const struct st_opts *server,
 	return ret;
 }
 
+int st_pair_open(struct st_pair *p, const struct st_opts *server, const struct st_opts *client)
+{
+	return st_pair_open_at(p, &init_net, &st_cfg.addr, server, client);
+}
+
 void st_pair_close(struct st_pair *p)
 {
 	/* A thread may still use them: leaking is the smaller evil. */
-	if (st_is_stuck)
+	if (st_stuck())
 		return;
 	st_release(&p->c);
 	st_release(&p->s);
 	st_release(&p->ls);
 }
 
-__poll_t st_poll(struct socket *sock)
-{
-	return READ_ONCE(sock->ops)->poll(NULL, sock, NULL);
-}
-
-static int st_wait_poll_is(struct socket *sock, __poll_t mask, bool there, unsigned int ms)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
-
-	for (;;) {
-		if (!!(st_poll(sock) & mask) == there)
-			return 0;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		schedule_timeout_uninterruptible(1);
-	}
-}
-
-/* 0 once one of the bits of @mask (EPOLL*) is there, -ETIME after @ms. */
-int st_wait_poll(struct socket *sock, __poll_t mask, unsigned int ms)
-{
-	return st_wait_poll_is(sock, mask, true, ms);
-}
-
-/* The same, once none is there. */
-int st_wait_no_poll(struct socket *sock, __poll_t mask, unsigned int ms)
-{
-	return st_wait_poll_is(sock, mask, false, ms);
-}
-
-/* 0 once the device has let go of all that was sent, -ETIME after st_cfg.timeout. */
-int st_wait_sent(struct socket *sock)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
-	int left;
-
-	for (;;) {
-		int ret = sock->sk->sk_prot->ioctl(sock->sk, SIOCOUTQ, &left);
-
-		if (ret || !left)
-			return ret;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		usleep_range(100, 200);
-	}
-}
-
-void st_put_hdr(u8 *hdr, u32 len)
-{
-	hdr[0] = 0;
-	hdr[1] = len >> 16;
-	hdr[2] = len >> 8;
-	hdr[3] = len;
-}
-
-u32 st_get_hdr(const u8 *hdr)
-{
-	return (u32)hdr[0] << 24 | hdr[1] << 16 | hdr[2] << 8 | hdr[3];
-}
-
-/* One call: bytes taken, or the error. */
-int st_send(struct socket *sock, const void *buf, size_t len, int flags)
-{
-	struct msghdr msg = { .msg_flags = flags | MSG_NOSIGNAL };
-	struct kvec v = { .iov_base = (void *)buf, .iov_len = len };
-
-	return kernel_sendmsg(sock, &msg, &v, 1, len);
-}
-
-/* One call: bytes given, 0 at the end, or the error. */
-int st_recv(struct socket *sock, void *buf, size_t len, int flags)
-{
-	struct msghdr msg = {};
-	struct kvec v = { .iov_base = buf, .iov_len = len };
-
-	return kernel_recvmsg(sock, &msg, &v, 1, len, flags);
-}
-
-int st_send_all(struct socket *sock, const void *buf, size_t len, int flags)
-{
-	size_t sent = 0;
-	int ret;
-
-	while (sent < len) {
-		ret = st_send(sock, buf + sent, len - sent, flags);
-		if (ret <= 0)
-			return ret ?: -EIO;
-		sent += ret;
-	}
-	return 0;
-}
-
-/* Exactly @len bytes by calls that ask for at most @chunk; -EPIPE at the end. */
-int st_recv_all(struct socket *sock, void *buf, size_t len, size_t chunk)
-{
-	size_t got = 0;
-	int ret;
-
-	while (got < len) {
-		ret = st_recv(sock, buf + got, min(chunk ?: len, len - got), 0);
-		if (ret <= 0)
-			return ret ?: -EPIPE;
-		got += ret;
-	}
-	return 0;
-}
-
-/* Header and body in one call, as SMB over TCP does it. */
-int st_send_frame(struct socket *sock, u32 seed, u32 len)
-{
-	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
-	u8 hdr[ST_HDR];
-	struct kvec v[2] = {
-		{ .iov_base = hdr, .iov_len = ST_HDR },
-		{ .iov_base = (void *)st_pattern(seed), .iov_len = len },
-	};
-	int ret;
-
-	st_put_hdr(hdr, len);
-	ret = kernel_sendmsg(sock, &msg, v, 2, ST_HDR + len);
-	if (ret < 0 || ret == ST_HDR + len)
-		return ret < 0 ? ret : 0;
-	if (ret < ST_HDR) {
-		int more = st_send_all(sock, hdr + ret, ST_HDR - ret, 0);
-
-		if (more)
-			return more;
-		ret = ST_HDR;
-	}
-	return st_send_all(sock, st_pattern(seed) + ret - ST_HDR, len + ST_HDR - ret, 0);
-}
-
-/*
- * Read one frame and compare it. @buf has room for @len + ST_HDR bytes; the
- * frame is read as bytes without regard for where the header ends, @chunk at
- * a time. -EBADMSG: wrong length, -EILSEQ: wrong content.
- */
-int st_recv_frame(struct socket *sock, u32 seed, u32 len, size_t chunk, void *buf)
-{
-	int ret = st_recv_all(sock, buf, ST_HDR + len, chunk);
-
-	if (ret)
-		return ret;
-	if (st_get_hdr(buf) != len)
-		return -EBADMSG;
-	return memcmp(buf + ST_HDR, st_pattern(seed), len) ? -EILSEQ : 0;
-}
-
-/* A frame of @len bytes from @a to @b and another back. */
-int st_ping(struct socket *a, struct socket *b, u32 len)
-{
-	void *buf = kvmalloc(len + ST_HDR, GFP_KERNEL);
-	int ret;
-
-	if (!buf)
-		return -ENOMEM;
-	ret = st_send_frame(a, len, len);
-	if (!ret)
-		ret = st_recv_frame(b, len, len, 0, buf);
-	if (!ret)
-		ret = st_send_frame(b, len + 1, len);
-	if (!ret)
-		ret = st_recv_frame(a, len + 1, len, 0, buf);
-	kvfree(buf);
-	return ret;
-}
-
-static int st_thread_main(void *data)
-{
-	struct st_thread *t = data;
-
-	allow_signal(SIGINT);
-	allow_signal(SIGKILL);
-#ifdef CONFIG_FAULT_INJECTION
-	current->make_it_fail = t->make_it_fail;
-#endif
-	t->ret = t->fn(t);
-	kthread_complete_and_exit(&t->done, 0);
-}
-
-struct st_thread *st_run(const char *name, int (*fn)(struct st_thread *t), void *arg)
-{
-	struct st_thread *t = kzalloc(sizeof(*t), GFP_KERNEL);
-	struct task_struct *task;
-
-	if (!t)
-		return NULL;
-	init_completion(&t->done);
-#ifdef CONFIG_FAULT_INJECTION
-	t->make_it_fail = current->make_it_fail;
-#endif
-	t->fn = fn;
-	t->arg = arg;
-	strscpy(t->where, "start", sizeof(t->where));
-	task = kthread_create(st_thread_main, t, "st_%s", name);
-	if (IS_ERR(task)) {
-		kfree(t);
-		return NULL;
-	}
-	t->task = get_task_struct(task);
-	wake_up_process(task);
-	return t;
-}
-
-void st_where(struct st_thread *t, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(t->where, sizeof(t->where), fmt, args);
-	va_end(args);
-}
-
-bool st_stuck(void)
-{
-	return st_is_stuck;
-}
-
-/*
- * The thread's result; frees it. -ENOMEM if it never started, -ETIME if it
- * was not done after @ms and had to be interrupted.
- */
-int st_join(struct st_thread *t, unsigned int ms)
-{
-	int ret;
-
-	if (!t)
-		return -ENOMEM;
-	if (!wait_for_completion_timeout(&t->done, msecs_to_jiffies(ms))) {
-		pr_err("%s hangs at: %s\n", t->task->comm, t->where);
-		send_sig(SIGINT, t->task, 1);
-		if (!wait_for_completion_timeout(&t->done, 2 * msecs_to_jiffies(st_cfg.timeout))) {
-			pr_err("%s is lost, this module stays loaded\n", t->task->comm);
-			st_is_stuck = true;
-			__module_get(THIS_MODULE);
-			return -ETIME;
-		}
-		t->ret = -ETIME;
-	}
-	ret = t->ret;
-	if (ret)
-		pr_info("%s: %d at: %s\n", t->task->comm, ret, t->where);
-	put_task_struct(t->task);
-	kfree(t);
-	return ret;
-}
-
 /* .init of every suite. */
 int st_suite_init(struct kunit *test)
 {
-	if (!st_is_stuck)
+	if (!st_stuck())
 		return 0;
 	kunit_err(test, "an earlier case left a hanging thread");
 	return -EBUSY;

@@ -90,7 +90,7 @@ static int smb2_exchange(struct socket *sock, u8 *msg, u32 len, u8 **reply)
 }
 
 /* The first message of a connection; *@dialect is what the server chose. */
-int st_smb2_negotiate(struct socket *sock, u16 *dialect)
+static int st_smb2_negotiate(struct socket *sock, u16 *dialect)
 {
 	u8 *msg, *p, *reply;
 	int i, ret;
@@ -127,7 +127,7 @@ int st_smb2_negotiate(struct socket *sock, u16 *dialect)
 }
 
 /* @id counts from 1: the number of messages sent before. */
-int st_smb2_echo(struct socket *sock, u64 id)
+static int st_smb2_echo(struct socket *sock, u64 id)
 {
 	u8 msg[ST_HDR + SMB2_HDR + 4] = {};
 	u8 *reply;
@@ -180,30 +180,24 @@ static int smb2_session(struct socket *sock, unsigned int echoes, struct seq_buf
 	return ret;
 }
 
-/**
- * st_smb2() - NEGOTIATE and ECHOs with an SMB2 server
- * @at: its address
- * @proto: IPPROTO_SMBDIRECT or IPPROTO_TCP
- * @port: its port
- * @echoes: how many, one a second
- * @report: gets "key value" lines
- *
- * Return: 0, -EREMOTEIO if the server answered with an error, -EPROTO if it
- * answered something else, or what a socket call said.
+/*
+ * "ADDR PORT ECHOES": they come one a second. -EREMOTEIO if the server answered with an
+ * error, -EPROTO if it answered something else, or what a socket call said.
  */
-int st_smb2(const struct sockaddr_storage *at, int proto, u16 port,
-	    unsigned int echoes, struct seq_buf *report)
+int st_smb2(char *line, struct seq_buf *report)
 {
+	struct sockaddr_storage at;
+	unsigned int echoes;
 	struct socket *sock;
+	char where[64];
+	u16 port;
 	int ret;
 
-	ret = st_socket_at(&init_net, at->ss_family, proto, &sock);
-	if (!ret)
-		ret = st_connect_addr(sock, at, port, 0);
+	if (sscanf(line, "%63s %hu %u", where, &port, &echoes) != 3 || st_parse_addr(where, &at))
+		return -EINVAL;
+	ret = st_dial_at(&at, port, NULL, &sock);
 	if (!ret)
 		ret = smb2_session(sock, echoes, report);
-	if (ret)
-		seq_buf_printf(report, "error %d\n", ret);
 	st_release(&sock);
 	return ret;
 }

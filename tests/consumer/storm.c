@@ -2,12 +2,18 @@
 /*
  * Sockets brought into a state, for a script that then does something to them.
  *
- * st_storm_open() makes one set of sockets: a listener, or a connection at rest, or
- * one with data, transfers and threads on the way. The script takes the device, the link,
- * the namespace or the peer away, or calls st_storm_act() for what is done by socket
- * calls. st_storm_end() gives everything back. All that may not wait is timed,
- * and a thread that is told to stop, or whose connection has ended, has to come back, with
- * an error that says so.
+ * "open STATE END PID ADDR PORT" makes one set of sockets: a listener, or a connection at
+ * rest, or one with data, transfers and threads on the way. The listening end lives in the
+ * namespace of the process PID (0: the first one) at ADDR; in the state "resolving" nobody
+ * lives there. END (c or s) is the end that "act" is about. The script takes the device, the
+ * link, the namespace or the peer away, or writes "act WHAT" for what is done by socket
+ * calls. "end" releases everything. All that may not wait is timed, and a thread that is told
+ * to stop, or whose connection has ended, has to come back, with an error that says so.
+ * "ended" is for actions that end every connection: it checks that they did.
+ *
+ * "dial ADDR PORT BYTES" adds a connection to any listener, silent or with a frame that has
+ * arrived. "look" says what poll() and accept() of the set's listener say. "end" releases
+ * the listener first; then every dialed connection has to end.
  *
  * One set at a time; the caller serialises. A thread works on one end only, and an end is
  * released when its threads are back. If one is lost, all of it leaks, see lib.c.
@@ -34,12 +40,14 @@
 /* ms, where the kernel is not emulated: 5 s for a call that does not wait, 10 s for an end. */
 #define ST_STORM_SOON	(st_cfg.timeout / 4)
 #define ST_STORM_END	(st_cfg.timeout / 2)
-#define ST_STORM_MRS	3
+#define ST_STORM_MRS	6
 #define ST_STORM_JOBS	4	/* two of a state, two that only wait to be killed */
 #define ST_STORM_DESCS	16
 #define ST_STORM_FRAMES	512	/* of 64 KiB: more than SO_SNDBUF and SO_RCVBUF let wait */
+#define ST_STORM_DIALS	8
 
 enum st_storm_state {
+	ST_ALONE,	/* a listener that only "dial" connects to */
 	ST_LISTENING,
 	ST_CONNECTING,
 	ST_RESOLVING,
@@ -54,14 +62,18 @@ enum st_storm_state {
 };
 
 static const char * const st_storm_states[] = {
-	"listening", "connecting", "resolving", "unanswered", "idle", "no_credits", "half_frame",
+	"alone", "listening", "connecting", "resolving", "unanswered", "idle", "no_credits", "half_frame",
 	"transfers", "registered", "shutting", "closing",
 };
+static_assert(ARRAY_SIZE(st_storm_states) == ST_CLOSING + 1);
 
 /* Keepalives soon enough to notice a silent peer, time enough for a slow kernel. */
 static const struct st_opts st_storm_opts = {
 	.ka_interval = 1000, .ka_timeout = 3000, .connect_timeout = 4000,
 };
+
+/* The listener's end throws out a peer that does not negotiate; its timer is not what we test. */
+static const struct st_opts st_storm_patient = { .negotiate_timeout = 60000 };
 
 /**
  * struct st_storm_job - what a thread does
@@ -111,7 +123,8 @@ struct st_storm {
 	unsigned int slowest;
 };
 
-static struct st_storm *st_storm;
+static struct st_storm *st_storm_set;
+static struct socket *st_storm_dialed[ST_STORM_DIALS];
 
 static void st_storm_time(struct st_storm *s, unsigned long start)
 {
@@ -462,14 +475,17 @@ static int st_storm_sockets(struct st_storm *s, struct net *net)
 	/* What fills the queue of one end shall not find room at the other one, a little later. */
 	if (!ret && (s->state == ST_SHUTTING || s->state == ST_CLOSING))
 		sock_set_rcvbuf(s->p.ls->sk, SZ_32K);
+	if (!ret && s->state == ST_ALONE)
+		ret = st_apply(s->p.ls, &st_storm_patient);
 	if (!ret)
 		ret = st_bind_addr(s->p.ls, &s->at, s->port);
 	if (!ret)
-		ret = kernel_listen(s->p.ls, 5);
-	if (s->state == ST_LISTENING)
+		ret = kernel_listen(s->p.ls, s->state == ST_ALONE ? ST_BACKLOG : 5);
+	if (s->state == ST_LISTENING || s->state == ST_ALONE)
 		s->victim = &s->p.ls;
-	if (!ret)
-		ret = st_storm_connect(s, s->state != ST_CONNECTING);
+	if (ret || s->state == ST_ALONE)
+		return ret;
+	ret = st_storm_connect(s, s->state != ST_CONNECTING);
 	if (!ret && s->state != ST_LISTENING && s->state != ST_CONNECTING)
 		ret = st_accept(s->p.ls, &s->p.s, 0);
 	return ret;
@@ -572,24 +588,15 @@ static bool st_storm_ends(struct socket *sock)
 	return !sock || !st_wait_poll(sock, EPOLLHUP | EPOLLERR, ST_STORM_END);
 }
 
-/**
- * st_storm_open() - bring sockets into a state
- * @state: its name
- * @end: 'c' or 's', which end of a connection st_storm_act() is about
- * @pid: a process in the namespace of the listening end, 0 for the first namespace
- * @at: the address of that end, or of who does not answer
- * @port: its port
- *
- * Return: 0, or what went wrong; -ESRCH if a thread has ended already.
- */
-int st_storm_open(const char *state, char end, int pid, const struct sockaddr_storage *at, u16 port)
+static int st_storm_open(const char *state, char end, int pid, const struct sockaddr_storage *at,
+			 u16 port)
 {
 	int which = match_string(st_storm_states, ARRAY_SIZE(st_storm_states), state);
 	struct st_storm *s;
 	struct net *net;
 	int ret;
 
-	if (st_storm || st_stuck())
+	if (st_storm_set)
 		return -EBUSY;
 	if (which < 0 || (which == ST_RESOLVING && !st_cfg.silent.ss_family))
 		return -EINVAL;
@@ -616,68 +623,151 @@ int st_storm_open(const char *state, char end, int pid, const struct sockaddr_st
 	if (ret)
 		st_storm_free(s);
 	else
-		st_storm = s;
+		st_storm_set = s;
 	return ret;
 }
 
-/**
- * st_storm_act() - do something with socket calls
- * @what: close, shutdown, kill (the user of that end) or peer (close the other end)
- *
- * Return: 0, -ETIME if it took longer than it may, the error of a thread that may not have it.
- */
-int st_storm_act(const char *what)
+/* -ETIME if it took longer than it may, or the error of a thread that may not have it. */
+static int st_storm_act(const char *what)
 {
-	struct st_storm *s = st_storm;
+	struct st_storm *s = st_storm_set;
 	unsigned long start = jiffies;
-	int ret = 0;
 
-	if (!s || st_stuck())
+	if (!s)
 		return -ENOTCONN;
-	if (!strcmp(what, "close")) {
-		ret = st_storm_release(s, s->victim);
-	} else if (!strcmp(what, "shutdown")) {
-		kernel_sock_shutdown(*s->victim, SHUT_RDWR);
-		st_storm_time(s, start);
-	} else if (!strcmp(what, "kill")) {
-		ret = st_storm_kill(s);
-	} else if (!strcmp(what, "peer")) {
-		ret = st_storm_release(s, s->victim != &s->p.c ? &s->p.c :
-				       s->p.s ? &s->p.s : &s->p.ls);
-	} else {
+	if (!strcmp(what, "close"))
+		return st_storm_release(s, s->victim);
+	if (!strcmp(what, "kill"))
+		return st_storm_kill(s);
+	if (!strcmp(what, "peer"))
+		return st_storm_release(s, s->victim != &s->p.c ? &s->p.c :
+					s->p.s ? &s->p.s : &s->p.ls);
+	if (strcmp(what, "shutdown"))
 		return -EINVAL;
+	kernel_sock_shutdown(*s->victim, SHUT_RDWR);
+	st_storm_time(s, start);
+	return 0;
+}
+
+/* ----- connections that wait for accept() ----- */
+
+/* If this fails it can be tried again. */
+static int st_storm_dial(const struct sockaddr_storage *to, u16 port, u32 len)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
+	u64 before = st_counter("FrameRcvd");
+	struct socket **sock;
+	int ret, i;
+
+	for (i = 0; i < ST_STORM_DIALS && st_storm_dialed[i]; i++)
+		;
+	if (i == ST_STORM_DIALS || len > ST_PATTERN_MAX)
+		return -EINVAL;
+	sock = &st_storm_dialed[i];
+	ret = st_dial_at(to, port, NULL, sock);
+	if (!ret && len)
+		ret = st_send_frame(*sock, len, len);
+	while (!ret && len && st_counter("FrameRcvd") == before) {
+		if (time_after(jiffies, end))
+			ret = -ETIME;
+		schedule_timeout_uninterruptible(1);
+	}
+	if (ret)
+		st_release(sock);
+	return ret;
+}
+
+/*
+ * Report "poll" with the bits IN, ERR and HUP; "child BYTES ERRNO" for each connection
+ * that accept() returned, with what could be read and the errno then (11: nothing has
+ * ended); and "accept ERRNO".
+ */
+static int st_storm_look(struct seq_buf *report)
+{
+	struct socket *child, *ls = st_storm_set ? st_storm_set->p.ls : NULL;
+	u8 buf[256];
+	int ret, got;
+	u32 mask;
+
+	if (!ls)
+		return -EINVAL;
+	mask = st_poll(ls);
+	seq_buf_printf(report, "poll%s%s%s\n", mask & EPOLLIN ? " IN" : "",
+		       mask & EPOLLERR ? " ERR" : "", mask & EPOLLHUP ? " HUP" : "");
+	while (!(ret = st_accept(ls, &child, O_NONBLOCK))) {
+		u32 bytes = 0;
+
+		while ((got = st_recv(child, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+			bytes += got;
+		seq_buf_printf(report, "child %u %d\n", bytes, -got);
+		st_release(&child);
+	}
+	seq_buf_printf(report, "accept %d\n", -ret);
+	return 0;
+}
+
+static int st_storm_hang_up(void)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < ST_STORM_DIALS; i++) {
+		if (st_storm_dialed[i] && !ret &&
+		    st_wait_poll(st_storm_dialed[i], EPOLLHUP | EPOLLERR, ST_STORM_SOON))
+			ret = -ENOTCONN;
+		st_release(&st_storm_dialed[i]);
 	}
 	return ret;
 }
 
 /**
- * st_storm_end() - give everything back
+ * st_storm_end() - release everything
  * @ended: what was done ends every connection: see that it has
- * @report: gets "key value" lines
+ * @report: gets "key value" lines; may be NULL
  *
  * Return: 0, -ENOTCONN if a connection goes on that should not, -ETIME if something
  * took longer than it may, the error of a thread that may not have it.
  */
 int st_storm_end(bool ended, struct seq_buf *report)
 {
-	struct st_storm *s = st_storm;
-	int ret = 0, r;
+	struct st_storm *s = st_storm_set;
+	int ret = 0, r = 0;
 
-	if (!s)
-		return 0;
-	if (st_stuck())
-		return -EBUSY;
-	st_storm = NULL;
-	if (ended) {
+	st_storm_set = NULL;
+	if (s && ended) {
 		if (!st_storm_ends(s->p.c) || !st_storm_ends(s->p.s))
 			ret = -ENOTCONN;
 		r = ret ? st_storm_interrupt(s, NULL) : st_storm_join(s, NULL, ST_STORM_END);
 		ret = ret ?: r;
 	}
-	seq_buf_printf(report, "state %s\nended %d\n", st_storm_states[s->state], ret);
+	if (report && s)
+		seq_buf_printf(report, "state %s\nended %d\n", st_storm_states[s->state], ret);
+	if (s && !st_stuck())
+		r = st_storm_free(s);
 	if (st_stuck())
-		return ret;
-	r = st_storm_free(s);
-	seq_buf_printf(report, "given_back %d\n", r);
+		return ret ?: -ETIME;
+	ret = ret ?: r;
+	r = st_storm_hang_up();
 	return ret ?: r;
+}
+
+int st_storm(char *line, struct seq_buf *report)
+{
+	struct sockaddr_storage at;
+	char what[64], where[64], end;
+	u32 len;
+	int pid;
+	u16 on;
+
+	if (!strcmp(line, "end") || !strcmp(line, "ended"))
+		return st_storm_end(!strcmp(line, "ended"), report);
+	if (!strcmp(line, "look"))
+		return st_storm_look(report);
+	if (sscanf(line, "act %63s", what) == 1)
+		return st_storm_act(what);
+	if (sscanf(line, "dial %63s %hu %u", where, &on, &len) == 3 && !st_parse_addr(where, &at))
+		return st_storm_dial(&at, on, len);
+	if (sscanf(line, "open %63s %c %d %63s %hu", what, &end, &pid, where, &on) == 5 &&
+	    !st_parse_addr(where, &at))
+		return st_storm_open(what, end, pid, &at, on);
+	return -EINVAL;
 }

@@ -10,8 +10,8 @@
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
-
-debug=/sys/kernel/debug/smbdr_bench
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 
 size_of() { case $1 in *m) echo "$((${1%m} << 20))" ;; *k) echo "$((${1%k} << 10))" ;; *) echo "$1" ;; esac; }
 
@@ -55,7 +55,6 @@ count_said() {
 }
 
 # A workload's name is what the module calls it, the size, and for RDMA the depth: write-1m-8.
-port=10000
 measure() {
 	local transport=$1 contender=$2 workload=$3 round=$4 what size depth addr said
 	IFS=- read -r what size depth <<<"$workload"
@@ -65,18 +64,16 @@ measure() {
 	# With idle connections only, there is no burst.
 	memory) depth=$conns size=$([ "$size" = idle ] && echo 0 || echo 1) ;;
 	esac
-	port=$((port < 32000 ? port + 1 : 10000))
 	addr=$(transport_addr "$transport v4")
 	wait_for 30 rdma_idle || { ktap_fail "$contender $workload on $transport: old connections do not go"; return 1; }
 	# For a profile.
 	[ -e /run/out/measuring ] || { cat /proc/kallsyms >/run/out/kallsyms; touch /run/out/measuring; }
 	said=$(count_from_zero 2>&1) || { ktap_fail "events are counted" "$said"; return 1; }
-	if ! said=$(echo "$contender $what $addr $port $(size_of "$size") ${depth:-1} $ms" 2>&1 >"$debug/run"); then
-		ktap_fail "$contender $workload on $transport fails" \
-			"in $(sed -n 's/^where //p' "$debug/report"): $said"
+	if ! said=$(bench "$contender" "$what" "$addr" "$(size_of "$size")" "${depth:-1}" "$ms" 2>&1); then
+		ktap_fail "$contender $workload on $transport fails" "$said"
 		return 1
 	fi
-	{ cat "$debug/report"; count_said; } | awk -v head="{\"round\": $round, \"bed\": \"$transport\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
+	{ cat "$BENCH_DEBUG/report"; count_said; } | awk -v head="{\"round\": $round, \"bed\": \"$transport\", \"workload\": \"$workload\", \"contender\": \"$contender\"" '
 		{ head = head ", \"" $1 "\": " $2 }
 		END { print head "}" }' >>/run/out/bench
 }
@@ -107,11 +104,7 @@ measure_all() {
 }
 
 need_module || exit 1
-# The benchmark is linked with it where there is one.
-if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
-	check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || exit 1
-fi
-if check 'the benchmark loads' load_module smbdr_bench; then
+if check 'the benchmark loads' bench_load; then
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	measure_all

@@ -1,72 +1,83 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What "make demo" shows. The text goes to the file demo in the output directory, which the host
-# prints while it grows; the results go where every group's results go. smbdr_demo_mib=NUMBER (run.sh:
-# APPEND): how much each connection moves, instead of 256 MiB; by RDMA four times that.
+# prints while it grows; the results go where every group's results go. smbdr_demo_ms=NUMBER (run.sh:
+# APPEND): how long each measurement takes, instead of a second.
 # shellcheck source=../vm/lib.sh
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 
 demo=/run/out/demo
-mib=${smbdr_demo_mib:-256}
+ms=${smbdr_demo_ms:-1000}
 # shellcheck disable=SC2059 # the formats are below
 show() { printf "$@" >>"$demo"; }
 value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
+failed() { show 'FAILED: in %s, error %s\n' "$(bench_value where)" "$(bench_value error)"; }
+hashes_equal() { [ -n "$(bench_value hash_sent)" ] && [ "$(bench_value hash_sent)" = "$(bench_value hash_received)" ]; }
 
-# One line of the table: LABEL BED PROTO.
+# One line of the table: LABEL BED CONTENDER.
 transfer() {
-	local label=$1 addr
+	local label=$1 addr who=$3
 	addr=$(transport_addr "$2")
-	if ! check "transfer $label" sh -c "echo $addr $3 $mib >$SMBDR_DEBUG/transfer"; then
-		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
-		return 1
-	fi
-	show '  %-13s %9s  %-8s  %-8s  %-5s  %6s MB/s  %9s us\n' "$label" "$(value frames)" \
-		"$(value hash_sent)" "$(value hash_received)" "$(value hash_equal)" \
-		"$(value throughput_mb_s)" "$(($(value round_trip_ns) / 1000)).$(($(value round_trip_ns) % 1000 / 100))"
-	check "hashes equal $label" test "$(value hash_equal)" = yes
+	show '  %-10s' "$label"
+	check "hashed frames $label" bench "$who" hashed "$addr" 0 1 "$ms" || { failed; return; }
+	check "hashes equal $label" hashes_equal
+	show ' %8s  %-8s  %-8s' "$(bench_value frames)" "$(bench_value hash_sent)" "$(bench_value hash_received)"
+	check "throughput $label" bench "$who" oneway "$addr" 1048576 1 "$ms" || { failed; return; }
+	show '  %6s MB/s' "$(bench_rate)"
+	check "round trips $label" bench "$who" pingpong "$addr" 64 1 "$((ms / 4))" || { failed; return; }
+	show '  %6s.%s us\n' "$(($(bench_value median_ns) / 1000))" "$(($(bench_value median_ns) % 1000 / 100))"
 }
 
 need_module || exit 1
-load_consumer none 'siw v4' || exit 1
-show '\nTwo kernel sockets, %s MiB in frames of 1 byte to 1 MiB; throughput of 1 MiB frames,\n' "$mib"
-show 'median round trip of 64 byte frames:\n\n'
-show '  %-13s %9s  %-8s  %-8s  %-5s  %11s  %12s\n' transport frames 'sent' 'received' 'equal' throughput 'round trip'
-transfer 'siw  IPv4' 'siw v4' 257
-transfer 'siw  IPv6' 'siw v6' 257
-transfer 'rxe  IPv4' 'rxe v4' 257
-transfer 'rxe  IPv6' 'rxe v6' 257
-transfer 'TCP  IPv4' 'tcp v4' 6
-transfer 'TCP  IPv6' 'tcp v6' 6
+check 'the benchmark loads' bench_load || exit 1
+show '\nTwo kernel sockets: frames of 1 byte to 1 MiB, hashed at both ends; throughput of 1 MiB frames;\n'
+show 'median round trip of 64 byte frames. Each runs for %s ms.\n\n' "$ms"
+show '  %-10s %8s  %-8s  %-8s  %11s  %11s\n' transport frames sent received throughput 'round trip'
+transfer 'siw  IPv4' 'siw v4' ours
+transfer 'siw  IPv6' 'siw v6' ours
+transfer 'rxe  IPv4' 'rxe v4' ours
+transfer 'rxe  IPv6' 'rxe v6' ours
+transfer 'TCP  IPv4' 'tcp v4' tcp
+transfer 'TCP  IPv6' 'tcp v6' tcp
+show '\nTCP is faster here because it stays inside the kernel: no packets, no checksums. siw and rxe do on\n'
+show 'the CPU, packet by packet, what an RDMA adapter does in hardware. "verbs" below is their limit.\n'
 
-show '\nLarge data by RDMA between two kernel sockets, %s MiB in transfers of each size, up to four\n' $((4 * mib))
-show 'at a time, hashed at both ends. Then the rate of %s MiB that are not hashed, from registering\n' "$mib"
-show 'the memory to having it back:\n\n'
-show '  %-13s %-6s %-5s  %11s  %11s  %11s\n' transport '' equal '64 KiB' '1 MiB' '8 MiB'
-rdma_equal() { [ -n "$(value "$1_sent")" ] && [ "$(value "$1_sent")" = "$(value "$1_received")" ]; }
-# A line for each direction: LABEL BED.
+show '\nLarge data by RDMA between two kernel sockets, four transfers at a time; before, transfers that\n'
+show 'are hashed at both ends. "verbs" is the bare device without SMB Direct.\n\n'
+show '  %-10s %-6s %-6s %5s  %11s  %11s  %11s\n' transport '' '' equal '64 KiB' '1 MiB' '8 MiB'
+# A line: BED DIRECTION CONTENDER.
 rdma() {
-	local label=$1 dir size addr equal rates
-	addr=$(transport_addr "$2")
-	if ! check "rdma $label" sh -c "echo $addr $((4 * mib)) >$SMBDR_DEBUG/rdma"; then
-		show '  %-13s FAILED: %s\n' "$label" "$(value error)"
-		return 1
-	fi
-	for dir in write read; do
-		equal=yes rates=()
-		for size in 64 1024 8192; do
-			rates+=("$(value "${dir}_${size}_mb_s")")
-			check "hashes equal $label $dir $size KiB" rdma_equal "${dir}_$size" || equal=no
-		done
-		show '  %-13s %-6s %-5s' "$label" "$dir" "$equal"
-		show '  %6s MB/s' "${rates[@]}"
-		show '\n'
+	local type=${1% *} dir=$2 who=$3 addr size equal='' rates=()
+	addr=$(transport_addr "$1")
+	show '  %-10s %-6s %-6s' "$type  IPv4" "$dir" "$who"
+	for size in 65536 1048576 8388608; do
+		if [ "$who" = ours ]; then
+			equal=no
+			check "hashed $type $dir $size" bench "$who" "hashed_$dir" "$addr" "$size" 1 "$((ms / 4))" ||
+				{ failed; return; }
+			check "hashes equal $type $dir $size" hashes_equal && equal=yes
+		fi
+		check "$who $type $dir $size" bench "$who" "$dir" "$addr" "$size" 4 "$((ms / 2))" ||
+			{ failed; return; }
+		rates+=("$(bench_rate)")
 	done
+	show ' %5s' "$equal"
+	show '  %6s MB/s' "${rates[@]}"
+	show '\n'
 }
-rdma 'siw  IPv4' 'siw v4'
-rdma 'rxe  IPv4' 'rxe v4'
+for transport in "${DEVICES[@]}"; do
+	for dir in write read; do
+		rdma "$transport" "$dir" ours
+		rdma "$transport" "$dir" verbs
+	done
+done
+check 'the benchmark unloads' wait_for 20 unload_module smbdr_bench
 
+load_consumer none 'siw v4' || exit 1
 show '\nOur socket and the stock ksmbd.ko of Linux %s, SMB2 NEGOTIATE and three ECHOs:\n\n' "$(uname -r)"
 ksmbd() {
 	local transport=$1 port

@@ -6,6 +6,8 @@
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 
 need_module
 
@@ -60,30 +62,34 @@ idle_cpu() {
 	check "$transport: a server starts" sh -c "echo start $port >$SMBDR_DEBUG/echo"
 	rests "$transport" 'a listener, and a thread in accept()'
 	for n in 1 2 3 4 5 6 7 8; do
-		check "$transport: connection $n" sh -c "echo dial $addr $port 100 >$SMBDR_DEBUG/listening"
+		check "$transport: connection $n" sh -c "echo dial $addr $port 100 >$SMBDR_DEBUG/storm"
 	done
 	rests "$transport" 'eight connections with readers'
 	check "$transport: the server's end of them goes" sh -c "echo stop >$SMBDR_DEBUG/echo"
 	rests "$transport" 'eight connections that have ended'
-	check "$transport: all had ended" sh -c "echo close >$SMBDR_DEBUG/listening"
+	check "$transport: all had ended" sh -c "echo end >$SMBDR_DEBUG/storm"
+	check "$transport: consumer goes" unload_consumer
 }
 # Most messages that carry no data are grants, one for a quarter of the credits.
 few_grants() {
 	local transport=$1 sent empty
 	sent=$(messages_sent)
 	empty=$(counter EmptySent)
-	check "$transport: data one way" sh -c "echo $(transport_addr "$transport") 257 4 >$SMBDR_DEBUG/transfer"
+	check "$transport: data one way" bench ours hashed "$(transport_addr "$transport")" 0 1 "$one_way_ms"
 	sent=$(($(messages_sent) - sent))
 	empty=$(($(counter EmptySent) - empty))
 	echo "$transport, data one way: $empty of $sent messages empty" >&2
 	check "$transport: few of the messages are empty" test "$sent" -gt 1000 -a $((20 * empty)) -lt "$sent"
-	check "$transport: consumer goes" unload_consumer
 }
+one_way_ms=1000
+! emulated || one_way_ms=15000
 
+check 'the benchmark loads' bench_load
 for transport in "${DEVICES[@]}"; do
 	keepalive "$transport"
 	idle_cpu "$transport"
 	few_grants "$transport"
 done
+check 'the benchmark unloads' wait_for 20 unload_module smbdr_bench
 cat /proc/net/smbdirect >&2
 ktap_plan

@@ -7,6 +7,8 @@
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 
 if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
 	ktap_fail 'the peer compiles' "$said"
@@ -16,7 +18,6 @@ need_module
 backlog=8
 port=9700
 
-value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 counter_is() { [ "$(counter "$1")" = "$2" ]; }
 # Sockets of ours, both families, and KiB charged to them, of which 1 MiB for each processor may not
@@ -163,11 +164,7 @@ used_at_most() { [ "$(used)" -le "$1" ]; }
 
 # The rate of others, alone and beside these, by turns. 0 if a transfer does not get through.
 rate() {
-	if echo "$addr 257 64" >"$SMBDR_DEBUG/transfer"; then
-		echo $((64 * 1049 / $(value hash_ms)))
-	else
-		echo 0
-	fi
+	if bench ours hashed "$addr" 0 1 500 >&2; then bench_rate; else echo 0; fi
 }
 # Of each round the rate beside others, in percent of that alone just before; the middle one counts.
 rates_fair() {
@@ -180,6 +177,7 @@ rates_fair() {
 unaffected() {
 	local alone=() beside=()
 	port=$((port + 1))
+	check 'rates: the benchmark loads' bench_load || return
 	check 'rates: server' server "backlog=$backlog" || return
 	while [ "${#alone[@]}" -lt 5 ]; do
 		alone+=("$(rate)")
@@ -195,6 +193,7 @@ unaffected() {
 	rates_fair >&2
 	check 'rates: at least four fifths of alone' rates_fair
 	check 'rates: server ends' server_ends
+	check 'rates: the benchmark unloads' wait_for 20 unload_module smbdr_bench
 }
 
 for type in siw rxe; do

@@ -15,6 +15,8 @@
 . /run/top/tests/consumer/consumer.sh
 # shellcheck source=../consumer/rerun.sh
 . /run/top/tests/consumer/rerun.sh
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 
 failslab=/sys/kernel/debug/failslab pages=/sys/kernel/debug/fail_page_alloc
 if [ ! -e "$failslab" ] || [ ! -e "$pages" ]; then
@@ -57,6 +59,7 @@ refusals() { echo "$((2 * budget - $(cat "$failslab/times") - $(cat "$pages/time
 # job FILE WORDS...: what the errno means, or nothing. The file is opened while there is memory.
 job() {
 	local file=$SMBDR_DEBUG/$1
+	[ "$1" != bench ] || file=$BENCH_DEBUG/run
 	shift
 	(
 		[ -z "$short" ] || echo 1 >"/proc/$BASHPID/make-it-fail"
@@ -113,6 +116,8 @@ works() {
 	done
 	if [ -z "$said" ]; then ktap_pass "$name"; else ktap_fail "$name" "$said"; fi
 }
+# rdma_job WORKLOAD SIZE DEPTH: every byte of it is looked at, or it is hashed at both ends.
+rdma_job() { echo "ours $1 $(transport_addr "$transport") $(bench_port) $2 $3 20"; }
 same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
 
 # while_short NAME ONE_OF WHO BED: all jobs over and over.
@@ -125,7 +130,8 @@ while_short() {
 	end=$((SECONDS + seconds))
 	while [ "$SECONDS" -lt "$end" ]; do
 		attempt exchange "$addr" 100
-		attempt rdma "$addr" 1
+		attempt bench "$(rdma_job write 1048576 4)"
+		attempt bench "$(rdma_job hashed_read 65536 1)"
 	done
 	set_both probability 0
 	workers_may_fail 0
@@ -140,13 +146,15 @@ for transport in "${DEVICES[@]}"; do
 	KTAP_GROUP="shortage $transport"
 	before=$(rdma_counts) good=0 ended=0 short=
 	check 'consumer loads' load_consumer none "$transport" "timeout=$((patience * 1000))" || continue
+	check 'the benchmark loads' bench_load "timeout=$((patience * 1000))" || continue
 	while_short 'for who cannot wait' 10 Y "$transport"
 	while_short 'for all' "${rare[$transport]}" N "$transport"
 	check "there was enough to go on with: $good jobs were done" test "$good" -gt 0
 	check "and too little for others: $ended jobs ended" test "$ended" -gt 0
 	works 'afterwards: frames both ways' exchange "$(transport_addr "$transport")" 500
-	works 'afterwards: RDMA' rdma "$(transport_addr "$transport")" 1
+	works 'afterwards: RDMA' bench "$(rdma_job write 1048576 4)"
 	check 'RDMA objects as before' wait_for 10 same_rdma "$before"
+	check 'the benchmark goes' wait_for 20 unload_module smbdr_bench
 	check 'consumer goes' unload_consumer
 done
 ktap_plan

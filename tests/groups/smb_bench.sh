@@ -7,6 +7,8 @@
 . /run/top/tests/vm/lib.sh
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
+# shellcheck source=../bench/bench.sh
+. /run/top/tests/bench/bench.sh
 # shellcheck source=../consumer/smb.sh
 . /run/top/tests/consumer/smb.sh
 
@@ -26,30 +28,26 @@ measure() {
 # What the device moves when nothing but the RDMA of a workload is done: as many bytes at a time, by
 # as many threads, between memory that is registered before. Of a file read, it is the writes.
 measure_verbs() {
-	local t way size port=30000 debug=/sys/kernel/debug/smbdr_bench
+	local t way size
 	need_module || return 1
-	if modprobe -n -d "$MODROOT" smbdirect 2>/dev/null; then
-		check 'the in-tree core loads' modprobe -d "$MODROOT" smbdirect || return 1
-	fi
-	check 'the benchmark loads' load_module smbdr_bench || return 1
+	check 'the benchmark loads' bench_load || return 1
 	for t in "$@"; do
 		for way in read write; do
 			for size in 64k 1M; do
-				port=$((port + 1))
 				check "raw verbs: $way $size on $t" verbs "$t" "$way" "$size" || continue
 				awk -v t="$t" -v w="$([ "$way" = read ] && echo write || echo read) $size" '
 					{ v[$1] = $2 }
 					END { printf "{\"transport\": \"%s\", \"workload\": \"%s\", \"pair\": \"verbs\", \"unit\": \"MB/s\", \"value\": %f}\n",
 						t, w, v["bytes"] * 1e3 / v["ns"] }
-					' "$debug/report" >>/run/out/bench
+					' "$BENCH_DEBUG/report" >>/run/out/bench
 			done
 		done
 	done
 	check 'the benchmark unloads' wait_for 20 unload_module smbdr_bench
 }
 verbs() {
-	wait_for 30 rdma_idle &&
-		(echo "verbs $2 $(transport_addr "$1 v4") $port $([ "$3" = 1M ] && echo 1048576 || echo 65536) 4 $(($(param smbdr_bench_seconds 3) * 1000))" >"$debug/run")
+	wait_for 30 rdma_idle && bench verbs "$2" "$(transport_addr "$1 v4")" \
+		"$([ "$3" = 1M ] && echo 1048576 || echo 65536)" 4 "$(($(param smbdr_bench_seconds 3) * 1000))"
 }
 
 measure_all() {
