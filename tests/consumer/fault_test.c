@@ -198,12 +198,10 @@ static bool fault_check_pair(struct fault_run *r)
 /* Once more, with nothing failing. */
 static void fault_again(struct fault_run *r)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(FAULT_END_MS);
 	int ret;
 
 	/* TCP below siw may still be closing the first connection between the same two ports. */
-	while ((ret = r->op->armed(r)) == -EADDRNOTAVAIL && time_before(jiffies, end))
-		schedule_timeout_uninterruptible(1);
+	st_until((ret = r->op->armed(r)) != -EADDRNOTAVAIL, FAULT_END_MS);
 	if (ret)
 		FAULT_BAD(r, "once more: %d", ret);
 }
@@ -305,11 +303,8 @@ static int fault_find_child(struct fault_run *r)
 /* The other end of p.c, unless it ends before that waits to be accepted. */
 static void fault_accept_or_end(struct fault_run *r)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(FAULT_END_MS);
-
-	while (st_accept(r->p.ls, &r->p.s, O_NONBLOCK) && !(st_poll(r->p.c) & EPOLLHUP) &&
-	       time_before(jiffies, end))
-		schedule_timeout_uninterruptible(1);
+	st_until(!st_accept(r->p.ls, &r->p.s, O_NONBLOCK) || st_poll(r->p.c) & EPOLLHUP,
+		 FAULT_END_MS);
 }
 
 static void fault_connect_after(struct fault_run *r)
@@ -612,16 +607,7 @@ static void fault_count(struct fault_counts *c)
 /* Does the device hold what it did then, and nothing else? */
 static int fault_wait_counts(const struct fault_counts *want, struct fault_counts *now)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(FAULT_END_MS);
-
-	for (;;) {
-		fault_count(now);
-		if (!memcmp(now, want, sizeof(*now)))
-			return 0;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		schedule_timeout_uninterruptible(1);
-	}
+	return st_until((fault_count(now), !memcmp(now, want, sizeof(*now))), FAULT_END_MS);
 }
 
 static int fault_close_prepare(struct fault_run *r)
@@ -672,6 +658,10 @@ static void fault_shutdown_after(struct fault_run *r)
 
 /* ----- the loop ----- */
 
+/* An operation on a connection; the same with registered memory. */
+#define FAULT_PAIR	.prepare = fault_pair_prepare, .after = fault_pair_after
+#define FAULT_RDMA	.prepare = fault_registered_prepare, .armed = fault_transfer,	\
+			.after = fault_rdma_after
 /* Few credits: each receive that is posted is a call that can fail. */
 #define FAULT_FEW	{ .send_credits = 2, .recv_credits = 2 }
 #define FAULT_ONE	{ .send_credits = 1, .recv_credits = 1, .max_send = 1364, .max_recv = 1364 }
@@ -697,36 +687,29 @@ static const struct fault_op fault_ops[] = {
 	  .after = fault_connect_after },
 	{ .name = "accept", .opts = FAULT_FEW, .prepare = fault_accept_prepare,
 	  .armed = fault_accept, .after = fault_accept_after },
-	{ .name = "options", .opts = FAULT_FEW, .prepare = fault_pair_prepare,
-	  .armed = fault_option, .after = fault_pair_after },
-	{ .name = "frame of 100 bytes", .len = 100, .opts = FAULT_PLENTY,
-	  .prepare = fault_pair_prepare, .armed = fault_exchange, .after = fault_pair_after },
-	{ .name = "frame of 3000 bytes", .len = 3000, .opts = FAULT_PLENTY,
-	  .prepare = fault_pair_prepare, .armed = fault_exchange, .after = fault_pair_after },
-	{ .name = "frame of 40000 bytes", .len = 40000, .opts = FAULT_PLENTY,
-	  .prepare = fault_pair_prepare, .armed = fault_exchange, .after = fault_pair_after },
-	{ .name = "frame with one credit", .len = 3000, .opts = FAULT_ONE,
-	  .prepare = fault_pair_prepare, .armed = fault_exchange, .after = fault_pair_after },
-	{ .name = "keepalive", .opts = { .ka_interval = 50, .ka_timeout = 2000 },
-	  .prepare = fault_pair_prepare, .armed = fault_idle, .after = fault_pair_after },
+	{ .name = "options", .opts = FAULT_FEW, FAULT_PAIR, .armed = fault_option },
+	{ .name = "frame of 100 bytes", .len = 100, .opts = FAULT_PLENTY, FAULT_PAIR,
+	  .armed = fault_exchange },
+	{ .name = "frame of 3000 bytes", .len = 3000, .opts = FAULT_PLENTY, FAULT_PAIR,
+	  .armed = fault_exchange },
+	{ .name = "frame of 40000 bytes", .len = 40000, .opts = FAULT_PLENTY, FAULT_PAIR,
+	  .armed = fault_exchange },
+	{ .name = "frame with one credit", .len = 3000, .opts = FAULT_ONE, FAULT_PAIR,
+	  .armed = fault_exchange },
+	{ .name = "keepalive", .opts = { .ka_interval = 50, .ka_timeout = 2000 }, FAULT_PAIR,
+	  .armed = fault_idle },
 	{ .name = "register", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_PLENTY,
 	  .prepare = fault_memory_prepare, .armed = fault_register,
 	  .after = fault_rdma_after },
 	{ .name = "deregister", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_HASTY,
 	  .prepare = fault_registered_prepare, .armed = fault_deregister,
 	  .after = fault_rdma_after },
-	{ .name = "RDMA write", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK,
-	  .prepare = fault_registered_prepare, .armed = fault_transfer,
-	  .after = fault_rdma_after },
-	{ .name = "RDMA read", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_TALK,
-	  .prepare = fault_registered_prepare, .armed = fault_transfer,
-	  .after = fault_rdma_after },
+	{ .name = "RDMA write", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK, FAULT_RDMA },
+	{ .name = "RDMA read", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_TALK, FAULT_RDMA },
 	{ .name = "RDMA write, regions", .dir = SMBDR_KERN_RDMA_WRITE, .opts = FAULT_TALK_LARGE,
-	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
-	  .after = fault_rdma_after },
+	  .len = FAULT_RW_LARGE, FAULT_RDMA },
 	{ .name = "RDMA read, regions", .dir = SMBDR_KERN_RDMA_READ, .opts = FAULT_TALK_LARGE,
-	  .len = FAULT_RW_LARGE, .prepare = fault_registered_prepare, .armed = fault_transfer,
-	  .after = fault_rdma_after },
+	  .len = FAULT_RW_LARGE, FAULT_RDMA },
 	{ .name = "shutdown", .len = 3000, .opts = FAULT_PLENTY, .prepare = fault_pair_prepare,
 	  .armed = fault_shutdown, .after = fault_shutdown_after },
 	{ .name = "close", .len = 3000, .opts = FAULT_PLENTY, .prepare = fault_close_prepare,

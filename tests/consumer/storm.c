@@ -303,8 +303,8 @@ static int st_storm_main(struct st_thread *t)
 static int st_storm_start(struct st_storm *s, int i,
 			  int (*fn)(struct st_storm *s, struct st_thread *t), struct socket **on)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
 	struct st_storm_job *job = &s->job[i];
+	int ret;
 
 	job->s = s;
 	job->on = on;
@@ -313,14 +313,9 @@ static int st_storm_start(struct st_storm *s, int i,
 	if (!job->thread)
 		return -ENOMEM;
 	/* A signal before it is ready for one would be lost. */
-	while (!strcmp(job->thread->where, "start")) {
-		if (completion_done(&job->thread->done))
-			return -ESRCH;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		schedule_timeout_uninterruptible(1);
-	}
-	return 0;
+	ret = st_until(strcmp(job->thread->where, "start") ||
+		       completion_done(&job->thread->done), ST_STORM_SOON);
+	return ret ?: completion_done(&job->thread->done) ? -ESRCH : 0;
 }
 
 /* Nothing has been done to the connection yet. */
@@ -506,7 +501,6 @@ static int st_storm_release(struct st_storm *s, struct socket **end)
 /* Threads of one user, in calls beside the work of the state; asleep there when this returns. */
 static int st_storm_calls(struct st_storm *s, bool client)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
 	bool reads = s->state == ST_IDLE || s->state == ST_TRANSFERS || s->state == ST_REGISTERED;
 	int i, ret;
 
@@ -520,11 +514,9 @@ static int st_storm_calls(struct st_storm *s, bool client)
 	for (i = 2; !ret && s->state != ST_CONNECTING && i < ST_STORM_JOBS; i++) {
 		struct st_thread *t = s->job[i].thread;
 
-		while (!ret && t && !(READ_ONCE(t->task->__state) & TASK_INTERRUPTIBLE)) {
-			if (completion_done(&t->done) || time_after(jiffies, end))
-				ret = -ESRCH;
-			schedule_timeout_uninterruptible(1);
-		}
+		if (t)
+			ret = st_until(READ_ONCE(t->task->__state) & TASK_INTERRUPTIBLE ||
+				       completion_done(&t->done), ST_STORM_SOON);
 	}
 	return ret ?: st_storm_at_work(s) ? 0 : -ESRCH;
 }
@@ -654,7 +646,6 @@ static int st_storm_act(const char *what)
 /* If this fails it can be tried again. */
 static int st_storm_dial(const struct sockaddr_storage *to, u16 port, u32 len)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(ST_STORM_SOON);
 	u64 before = st_counter("FrameRcvd");
 	struct socket **sock;
 	int ret, i;
@@ -667,11 +658,8 @@ static int st_storm_dial(const struct sockaddr_storage *to, u16 port, u32 len)
 	ret = st_dial_at(to, port, NULL, sock);
 	if (!ret && len)
 		ret = st_send_frame(*sock, len, len);
-	while (!ret && len && st_counter("FrameRcvd") == before) {
-		if (time_after(jiffies, end))
-			ret = -ETIME;
-		schedule_timeout_uninterruptible(1);
-	}
+	if (!ret && len)
+		ret = st_until(st_counter("FrameRcvd") != before, ST_STORM_SOON);
 	if (ret)
 		st_release(sock);
 	return ret;

@@ -205,46 +205,25 @@ __poll_t st_poll(struct socket *sock)
 	return READ_ONCE(sock->ops)->poll(NULL, sock, NULL);
 }
 
-static int st_wait_poll_is(struct socket *sock, __poll_t mask, bool there, unsigned int ms)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
-
-	for (;;) {
-		if (!!(st_poll(sock) & mask) == there)
-			return 0;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		schedule_timeout_uninterruptible(1);
-	}
-}
-
 /* 0 once one of the bits of @mask (EPOLL*) is there, -ETIME after @ms. */
 int st_wait_poll(struct socket *sock, __poll_t mask, unsigned int ms)
 {
-	return st_wait_poll_is(sock, mask, true, ms);
+	return st_until(st_poll(sock) & mask, ms);
 }
 
 /* The same, once none is there. */
 int st_wait_no_poll(struct socket *sock, __poll_t mask, unsigned int ms)
 {
-	return st_wait_poll_is(sock, mask, false, ms);
+	return st_until(!(st_poll(sock) & mask), ms);
 }
 
 /* 0 once the device has let go of all that was sent, -ETIME after st_cfg.timeout. */
 int st_wait_sent(struct socket *sock)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(st_cfg.timeout);
-	int left;
+	int left, err = 0;
 
-	for (;;) {
-		int ret = sock->sk->sk_prot->ioctl(sock->sk, SIOCOUTQ, &left);
-
-		if (ret || !left)
-			return ret;
-		if (time_after(jiffies, end))
-			return -ETIME;
-		usleep_range(100, 200);
-	}
+	return st_until((err = sock->sk->sk_prot->ioctl(sock->sk, SIOCOUTQ, &left)) || !left,
+			st_cfg.timeout) ?: err;
 }
 
 void st_put_hdr(u8 *hdr, u32 len)

@@ -10,6 +10,7 @@
 #define ST_LIB_H
 
 #include <linux/completion.h>
+#include <linux/jiffies.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/socket.h>
@@ -56,6 +57,21 @@ struct st_thread {
 	bool make_it_fail;	/* may memory be refused to it? As to who started it */
 	char where[64];
 };
+
+/* Poll until @cond holds: 0, or -ETIME after @ms. */
+#define st_until(cond, ms) ({							\
+	unsigned long st_end = jiffies + msecs_to_jiffies(ms);			\
+	int st_ret = 0;								\
+										\
+	while (!(cond)) {							\
+		if (time_after(jiffies, st_end)) {				\
+			st_ret = -ETIME;					\
+			break;							\
+		}								\
+		schedule_timeout_uninterruptible(1);				\
+	}									\
+	st_ret;									\
+})
 
 /* lib.c: configuration */
 int st_lib_init(void);
