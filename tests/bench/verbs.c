@@ -798,19 +798,18 @@ static int bench_v_register(struct bench_verbs *v, struct bench_region *region, 
 static int bench_v_expose(struct bench_conn *c, struct bench_region *region)
 {
 	struct bench_verbs *v = bench_to_verbs(c);
+	u32 len = region->mem.len, i;
 	struct bench_v_regions *regions;
 	int ret = 0;
-	u32 i;
 
 	regions = kzalloc(sizeof(*regions), GFP_KERNEL);
 	if (!regions)
 		return -ENOMEM;
 	region->priv = regions;
-	for (i = 0; !ret && i * BENCH_V_REGION < region->mem.len; i++)
-		ret = i < BENCH_DESCS ?
+	for (i = 0; !ret && i * BENCH_V_REGION < len; i++)
+		ret = i == BENCH_DESCS ? -EMSGSIZE :
 			bench_v_register(v, region, i,
-					 min(region->mem.len - i * BENCH_V_REGION, BENCH_V_REGION)) :
-			-EMSGSIZE;
+					 min(len - i * BENCH_V_REGION, BENCH_V_REGION));
 	if (ret)
 		bench_v_conceal(c, region);
 	return ret;

@@ -140,7 +140,7 @@ static void st_client_close(struct socket **sock, const char **where, int *ret)
 }
 
 static int st_client_run(const struct sockaddr_storage *to, u16 port, u32 len, unsigned int write,
-		     u32 invalidate, const struct st_opts *o, struct seq_buf *report)
+			 u32 invalidate, const struct st_opts *o, struct seq_buf *report)
 {
 	u8 *buf = kvmalloc(ST_HDR + len, GFP_KERNEL);
 	const char *where = "connect";

@@ -62,9 +62,10 @@ enum st_storm_state {
 };
 
 static const char * const st_storm_states[] = {
-	"alone", "listening", "connecting", "resolving", "unanswered", "idle", "no_credits", "half_frame",
-	"transfers", "registered", "shutting", "closing",
+	"alone", "listening", "connecting", "resolving", "unanswered", "idle", "no_credits",
+	"half_frame", "transfers", "registered", "shutting", "closing",
 };
+
 static_assert(ARRAY_SIZE(st_storm_states) == ST_CLOSING + 1);
 
 /* Keepalives soon enough to notice a silent peer, time enough for a slow kernel. */
