@@ -414,7 +414,7 @@ static void api_connect_nonblocking(struct kunit *test)
 		first = st_connect(p.c, port, O_NONBLOCK);
 		KUNIT_EXPECT_TRUE_MSG(test, !first || first == -EINPROGRESS, "connect: %d", first);
 		KUNIT_EXPECT_EQ(test, st_wait_poll(p.c, EPOLLOUT, st_cfg.timeout), 0);
-		KUNIT_EXPECT_EQ(test, st_poll(p.c) & (EPOLLERR | EPOLLHUP), 0);
+		KUNIT_EXPECT_FALSE(test, st_poll(p.c) & (EPOLLERR | EPOLLHUP));
 		KUNIT_EXPECT_EQ(test, st_wait_poll(p.ls, EPOLLIN, st_cfg.timeout), 0);
 		KUNIT_EXPECT_EQ(test, st_accept(p.ls, &p.s, O_NONBLOCK), 0);
 	}

@@ -120,7 +120,7 @@ static void close_listener_first(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, st_wait_poll(c[k], EPOLLIN | EPOLLERR | EPOLLHUP,
 							       st_cfg.timeout),
 					    0, "round %u client %u mask 0x%x", i, k,
-					    st_poll(c[k]));
+					    (__force u32)st_poll(c[k]));
 			close_soon(test, &c[k], "client");
 		}
 	}

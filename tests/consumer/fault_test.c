@@ -168,7 +168,7 @@ static void fault_see_end(struct fault_run *r, struct socket *sock, const char *
 	if (!sock)
 		return;
 	if (st_wait_poll(sock, EPOLLHUP, FAULT_END_MS)) {
-		FAULT_BAD(r, "%s has not ended, mask 0x%x", who, st_poll(sock));
+		FAULT_BAD(r, "%s has not ended, mask 0x%x", who, (__force u32)st_poll(sock));
 		return;
 	}
 	do {

@@ -214,7 +214,7 @@ static int st_fz_other(struct st_fz_user *u, struct socket *sock)
 	case 1:
 		return kernel_getpeername(sock, (void *)&ss);
 	case 2:
-		return st_poll(sock);
+		return (__force int)st_poll(sock);
 	case 3:
 		return smbdr_kern_info(sock, &info);
 	default:

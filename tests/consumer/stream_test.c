@@ -380,13 +380,13 @@ static void stream_dontwait(struct kunit *test)
 		if (ret > 0)
 			taken += ret;
 		/* What is under way makes room, until the peer's credits are used up. */
-		else if (ret != -EAGAIN || st_wait_poll(p.c, (__force u32)EPOLLOUT, 500))
+		else if (ret != -EAGAIN || st_wait_poll(p.c, EPOLLOUT, 500))
 			break;
 	}
 	KUNIT_EXPECT_EQ_MSG(test, ret, -EAGAIN, "after %llu bytes", taken);
-	KUNIT_EXPECT_EQ(test, st_poll(p.c) & (__force u32)EPOLLOUT, 0);
+	KUNIT_EXPECT_FALSE(test, st_poll(p.c) & EPOLLOUT);
 	/* Finish the last frame, or nothing of it would arrive. */
-	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, (__force u32)EPOLLIN, st_cfg.timeout), 0);
+	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLIN, st_cfg.timeout), 0);
 	for (ret = 0; !ret && read < rounddown(taken, len + ST_HDR); read += len + ST_HDR)
 		ret = st_recv_frame(p.s, 3, len, 0, buf);
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "after %llu of %llu bytes", read, taken);
@@ -920,7 +920,7 @@ static void stream_memory_returns(struct kunit *test)
 	do {
 		ret = st_send(p.c, buf, len + ST_HDR, MSG_DONTWAIT);
 		n += ret > 0;
-	} while (n < 1000 && (ret > 0 || !st_wait_poll(p.c, (__force u32)EPOLLOUT, 500)));
+	} while (n < 1000 && (ret > 0 || !st_wait_poll(p.c, EPOLLOUT, 500)));
 	KUNIT_EXPECT_EQ_MSG(test, ret, -EAGAIN, "after %u frames", n);
 	KUNIT_EXPECT_LT(test, n * len, 3 * SZ_1M);
 	b->sock = p.c;
