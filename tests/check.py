@@ -31,10 +31,12 @@ HOST = {
     'style': (['tests/style.sh'], ['kasan']),
     'pure_fuzz': (['make', '-s', '-C', 'tests/fuzz', 'check'], []),
     'intree': (['tests/intree.sh'], ['release']),
+    'compile': (['tests/compile.sh'], []),
+    'commands': (['tests/commands.sh'], ['release']),
 }
 SMB_PAIR = re.compile(r'(ours|stock)-(ours|stock)$')
 # Groups that need a boot of their own, with what it has beside them.
-ALONE = {'demo': {'APPEND': 'smbdr_demo_mib=16'}}
+ALONE = {'demo': {'APPEND': 'smbdr_demo_ms=100'}}
 # Groups of about so many seconds share a boot.
 BOOT_SECONDS = 240
 KERNEL_SECONDS = 480    # to build one
@@ -84,6 +86,20 @@ def select(places, only):
             sys.exit(f'check.py: nothing matches ONLY={pattern}\n0 passed, 1 failed')
         chosen += found
     return chosen
+
+
+def cannot_boot(kernel):
+    """Why this machine cannot run a kernel, or None."""
+    series = re.match(r'\d+\.\d+', kernel)
+    if not series:
+        return None
+    have = subprocess.run(['tests/vm/kernel.sh', 'have', series[0]], capture_output=True, text=True, check=False)
+    if have.returncode:
+        return have.stderr.strip().splitlines()[-1]
+    # User Mode Linux without seccomp mode has a fixed size for the registers that ptrace sets.
+    if 'amx_tile' in pathlib.Path('/proc/cpuinfo').read_text():
+        return f'User Mode Linux {series[0]} does not start on a CPU with AMX'
+    return None
 
 
 def kernel_argv(kernel):
@@ -142,6 +158,10 @@ def plan(steps, chosen):
         added(add_boot(steps, kernel, boot))
     order.sort(key=lambda entry: entry[0])
     for kernel in dict.fromkeys(k for _, step in order for k in sorted(step.kernels)):
+        reason = cannot_boot(kernel)
+        if reason:
+            steps.kernel_is(kernel, reason)
+            continue
         env = {'BED': 'qemu'} if kernel.startswith('qemu-') else {}
         steps.add(f'kernel {kernel}', kernel_argv(kernel), env, KERNEL_SECONDS, boots=False, builds=kernel)
     # The longest first, so that none is left alone at the end, unless the time may not suffice.
@@ -156,6 +176,7 @@ def prepare(deadline=None):
     if subprocess.run(['tests/vm/deps.sh'], check=False).returncode:
         print('0 passed, 1 failed')
         return None
+    os.environ['SMBDR_DEPS'] = 'have'   # no need to look again in every step
     slow = subprocess.run(['tests/vm/speed.sh'], capture_output=True, text=True, check=True).stdout.strip()
     os.environ['SMBDR_SLOW'] = slow
     cache = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')

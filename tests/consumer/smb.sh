@@ -83,9 +83,9 @@ smb_counters='ConnActive ConnPassive RdmaReadBytes RdmaWriteBytes MrRegistered'
 declare -A smb_before
 moved_from() {
 	local name
-	for name in $smb_counters; do smb_before[$name]=$(smbdr_counter "$name"); done
+	for name in $smb_counters; do smb_before[$name]=$(counter "$name"); done
 }
-smb_rise() { echo $(($(smbdr_counter "$1") - smb_before[$1])); }
+smb_rise() { echo $(($(counter "$1") - smb_before[$1])); }
 has_moved() {
 	local bytes=$1 name side least
 	for name in $smb_counters; do
@@ -100,13 +100,6 @@ has_moved() {
 			check "$name stands still, as $side is not ours" test "$(smb_rise "$name")" = 0
 		fi
 	done
-}
-
-# A counter of our module, 0 without it.
-smbdr_counter() {
-	local value
-	value=$(awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect 2>/dev/null)
-	echo "${value:-0}"
 }
 
 # Two guests on one wire (tests/smb/pair.py): an RDMA device on it, of the type in smbdr_devices.

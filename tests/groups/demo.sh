@@ -14,7 +14,6 @@ demo=/run/out/demo
 ms=${smbdr_demo_ms:-1000}
 # shellcheck disable=SC2059 # the formats are below
 show() { printf "$@" >>"$demo"; }
-value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
 failed() { show 'FAILED: in %s, error %s\n' "$(bench_value where)" "$(bench_value error)"; }
 hashes_equal() { [ -n "$(bench_value hash_sent)" ] && [ "$(bench_value hash_sent)" = "$(bench_value hash_received)" ]; }
 

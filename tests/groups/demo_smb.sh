@@ -18,7 +18,7 @@ mb() { echo $(($1 / 1000000)); }
 tree() {
 	local transport=$1 addr in out before after equal=no
 	addr=$(transport_addr "$transport")
-	before=("$(smbdr_counter RdmaReadBytes)" "$(smbdr_counter RdmaWriteBytes)" "$(smbdr_counter BytesSent)")
+	before=("$(counter RdmaReadBytes)" "$(counter RdmaWriteBytes)" "$(counter BytesSent)")
 	if ! check "mount $transport" mount_share "$addr" ''; then
 		show '  %-6s  FAILED: no mount\n' "${transport% *}"
 		return
@@ -35,7 +35,7 @@ tree() {
 	check "and the server's $transport" same_tree /run/src/fs "$SMB_SHARE/fs" || equal=no
 	rm -rf /tmp/out "$SMB_MNT/fs"
 	check "unmount again $transport" umount_share
-	after=("$(smbdr_counter RdmaReadBytes)" "$(smbdr_counter RdmaWriteBytes)" "$(smbdr_counter BytesSent)")
+	after=("$(counter RdmaReadBytes)" "$(counter RdmaWriteBytes)" "$(counter BytesSent)")
 	show '  %-6s  in %5s s  out %5s s  equal %-3s  RDMA read %3s MB, RDMA write %3s MB, sends %3s MB\n' \
 		"${transport% *}" "$(seconds "$in")" "$(seconds "$out")" "$equal" \
 		"$(mb $((after[0] - before[0])))" "$(mb $((after[1] - before[1])))" "$(mb $((after[2] - before[2])))"

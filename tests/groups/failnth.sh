@@ -61,7 +61,5 @@ while read -r name hits fired; do
 	*) check "$name has failed" test "$fired" -gt 0 ;;
 	esac
 done <"$points"
-leaks=$(kmemleak_check)
-check 'nothing leaks' test -z "$leaks"
-[ -z "$leaks" ] || ktap_diag "$leaks"
+nothing_leaks
 ktap_plan

@@ -11,7 +11,6 @@
 
 need_module
 
-counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 messages_sent() { counter MsgSent; }
 
 # An end asks when it has heard nothing for its interval, which is 100 ms for nearly all of the suite,

@@ -10,15 +10,11 @@
 # shellcheck source=../bench/bench.sh
 . /run/top/tests/bench/bench.sh
 
-if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
-	ktap_fail 'the peer compiles' "$said"
-	exit 0
-fi
+peer_compiles hostile
 need_module
 backlog=8
 port=9700
 
-counter() { awk -v k="$1" '$1 == k { print $2 }' /proc/net/smbdirect; }
 counter_is() { [ "$(counter "$1")" = "$2" ]; }
 # Sockets of ours, both families, and KiB charged to them, of which 1 MiB for each processor may not
 # be told; they are one sum for both families.
@@ -85,7 +81,7 @@ hostile_gone() { ! kill -0 "$1" 2>/dev/null; }
 # Each server has a port of its own: set before check, which runs in a subshell.
 server() { echo "start $port $addr${1:+ $1}" >"$SMBDR_DEBUG/echo"; }
 server_ends() { echo stop >"$SMBDR_DEBUG/echo"; }
-exchange() { echo "$addr 300" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
+exchange() { job exchange "$addr" 300; }
 
 # Connected and silent, more than the backlog: those in excess are refused, nobody else suffers,
 # and all are thrown out when the time for the negotiation is over.

@@ -34,12 +34,11 @@ on_bridge() {
 		rdma link add rxe1 type rxe netdev br79 && wait_for 10 bridge_ready
 }
 bridge_ready() { [ "$(cat /sys/class/net/br79/carrier)" = 1 ] && has_address rxe1 1; }
-exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
 by_bridge() { [ "$(cat /sys/class/net/br79/statistics/tx_packets)" -gt 200 ]; }
 if [ $suite = smbdr_netns ] && check 'a bridge with an RDMA link' on_bridge &&
    check 'load for the bridge' load_consumer none 'siw v4'; then
 	for to in 10.79.0.2 fd79::2; do
-		check "frames both ways over the bridge to $to" exchange "$to" 100 "$OTHER_PID"
+		check "frames both ways over the bridge to $to" job exchange "$to" 100 "$OTHER_PID"
 	done
 	check 'they went over the bridge' by_bridge
 	check 'unload' unload_consumer

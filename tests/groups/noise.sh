@@ -26,8 +26,6 @@ delay||delay 3ms
 everything|lost repeated late|loss 0.3% duplicate 1% delay 500us reorder 99%'
 count=0	# of a variant
 
-value() { awk -v k="$1" '$1 == k { print $2 }' "$SMBDR_DEBUG/report"; }
-exchange() { echo "$*" >"$SMBDR_DEBUG/exchange" || { cat "$SMBDR_DEBUG/report"; false; }; }
 all_there() { cat "$SMBDR_DEBUG/report"; grep -qx "frames $1 $1" "$SMBDR_DEBUG/report"; }
 # exchange_all ADDR [PID]: a call has 90 s, which is plenty for so many frames. What the report says
 # of time is that of the last call.
@@ -35,7 +33,7 @@ exchange_all() {
 	local left=$count n
 	while [ "$left" -gt 0 ]; do
 		n=$((left < 5000 ? left : 5000))
-		exchange "$1 $n ${2:-}" && all_there "$n" || return
+		job exchange "$1 $n ${2:-}" && all_there "$n" || return
 		left=$((left - n))
 	done
 }

@@ -118,7 +118,6 @@ works() {
 }
 # rdma_job WORKLOAD SIZE DEPTH: every byte of it is looked at, or it is hashed at both ends.
 rdma_job() { echo "ours $1 $(transport_addr "$transport") $(bench_port) $2 $3 20"; }
-same_rdma() { [ "$(rdma_counts)" = "$1" ]; }
 
 # while_short NAME ONE_OF WHO BED: all jobs over and over.
 while_short() {

@@ -15,10 +15,7 @@
 # shellcheck source=../consumer/consumer.sh
 . /run/top/tests/consumer/consumer.sh
 
-if ! said=$(make -s -C /run/top/tests/peer BUILD=/tmp/peer hostile 2>&1); then
-	ktap_fail 'the peer compiles' "$said"
-	exit 0
-fi
+peer_compiles hostile
 need_module
 seed=${smbdr_storm_seed:-$((EPOCHSECONDS % 32768))}
 rounds=${smbdr_storm_rounds:-}
@@ -281,7 +278,5 @@ for type in siw rxe; do
 	check 'RDMA resources as before' test "$(rdma_counts | sort)" = "$(sort <<<"$before")"
 	need_module
 done
-leaks=$(kmemleak_check)
-check 'nothing leaks' test -z "$leaks"
-[ -z "$leaks" ] || ktap_diag "$leaks"
+nothing_leaks
 ktap_plan

@@ -35,10 +35,10 @@ check() {
 }
 
 # How slow this machine is, in percent of one on which the times of the groups were chosen.
-slow=$(sed -n 's/.*\<smbdr_slow=\([0-9]*\).*/\1/p' /proc/cmdline)
-slow=${slow:-100}
+SLOW=$(sed -n 's/.*\<smbdr_slow=\([0-9]*\).*/\1/p' /proc/cmdline)
+SLOW=${SLOW:-100}
 # So many seconds of that machine on this one.
-scaled() { echo $((($1 * slow + 99) / 100)); }
+scaled() { echo $((($1 * SLOW + 99) / 100)); }
 
 # wait_for SECONDS COMMAND...: poll until the command succeeds; its failure when time is up.
 wait_for() {
