@@ -676,7 +676,7 @@ static int st_storm_look(struct seq_buf *report)
 	struct socket *child, *ls = st_storm_set ? st_storm_set->p.ls : NULL;
 	u8 buf[256];
 	int ret, got;
-	u32 mask;
+	__poll_t mask;
 
 	if (!ls)
 		return -EINVAL;
