@@ -51,7 +51,7 @@ kunit: ## KUnit suites only, in the KASAN kernel
 coverage: ## lines and branches of the module that the tests run; HTML in coverage-results
 	@tests/coverage.sh
 
-bench: ## our socket beside the in-tree core, TCP and raw verbs; table, JSON, plots (half an hour)
+bench: ## our socket beside the in-tree core, TCP and raw verbs; table, JSON, plots (half an hour); MTU=1500
 	@tests/bench/bench.py
 
 # A revision, or . for the checkout as it is.

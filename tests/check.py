@@ -8,7 +8,7 @@ ONLY            run what matches, and nothing else, by name with * and ?: a grou
                 ("smbdr_stream.*tiny*"), a scenario of the raw peer ("peer.client_basic"), or one of
                 the other steps ("style"); more than one with spaces between
 DEVICES         siw, rxe, tcp: use these only
-KERNELS         release, kasan, lockdep, leak, 6.12, host: use these only
+KERNELS         release, kasan, lockdep, 6.12, host: use these only
 BED             qemu: the second bed in place of User Mode Linux
 BOOTS           how many kernels run at a time (3)
 CHECK_MINUTES   skip, by name, what would not end in this time
@@ -49,7 +49,8 @@ class Place:
         self.kernel, *variants = where.split('/')
         self.row, self.group, self.seconds = row, group, int(seconds)
         self.smb = next((v for v in variants if SMB_PAIR.match(v)), None)
-        self.spec = '/'.join([group] + [v for v in variants if v != self.smb])
+        self.mtu = next((v[3:] for v in variants if v.startswith('mtu')), None)
+        self.spec = '/'.join([group] + [v for v in variants if v in ('v6', 'tcp')])
 
 
 def read_table():
@@ -130,13 +131,16 @@ def add_boot(steps, kernel, places, case=None):
         env['BED'] = 'qemu'
     if places[0].smb:
         env['SMB'] = places[0].smb.replace('-', ' ')
+    if places[0].mtu:
+        env['MTU'] = places[0].mtu
     if case:
         env['ONLY'] = case
     # Four times what it takes is a hang.
     env['GROUP_TIMEOUT'] = str(120 + 4 * max(place.seconds for place in places))
     env['TIMEOUT'] = str(240 + 4 * seconds)
     groups = ' '.join(place.group for place in places)
-    name = f"{kernel}{', SMB ' + places[0].smb if places[0].smb else ''}: {case or groups}"
+    beside = ''.join(f', {name} {value}' for name, value in (('SMB', places[0].smb), ('MTU', places[0].mtu)) if value)
+    name = f'{kernel}{beside}: {case or groups}'
     # A case alone needs its suite only.
     specs = [place.spec if not case or place.group == 'peer' else re.sub('^[^/]*', 'only', place.spec)
              for place in places]
@@ -157,7 +161,7 @@ def plan(steps, chosen):
             argv, kernels = HOST[place.group]
             steps.add(place.group, argv, {}, place.seconds, kernels, boots=False)
             added(place.row)
-        elif case or place.smb or place.group in ALONE:
+        elif case or place.smb or place.mtu or place.group in ALONE:
             added(add_boot(steps, place.kernel, [place], case))
         else:
             sharing.setdefault(place.kernel, []).append(place)

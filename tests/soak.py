@@ -38,7 +38,7 @@ def main():
         steps.add(name, ['tests/vm/run.sh', kernel.removeprefix('qemu-'), group], env, seconds)
 
     boot('kasan', 2 * fuzz + 600, f'smbdr_fuzz_seed={seed} smbdr_fuzz_seconds={fuzz}', 'fuzz')
-    for kernel in 'kasan', 'lockdep', 'leak':
+    for kernel in 'kasan', 'lockdep':
         boot(kernel, rounds * 30 + 600, f'smbdr_storm_seed={seed} smbdr_storm_rounds={rounds}', 'storm')
     boot('release', frames // 50 + 600, f'smbdr_noise_frames={frames}', 'noise')
     for kernel in 'qemu-kcsan', 'qemu-kasan':

@@ -12,7 +12,7 @@
 # A SERIES is the first two numbers of a version, as 6.12. The default is $KERNEL_SERIES, else that of
 # KERNEL_SRC, else the newest one of the table below, or what the distribution has in its place.
 #
-# FLAVOUR is release, kasan, lockdep, leak or coverage; BED=qemu builds x86 kernels for qemu instead,
+# FLAVOUR is release, kasan, lockdep or coverage; BED=qemu builds x86 kernels for qemu instead,
 # kasan or kcsan. i386, arm64 and s390x are never booted: such trees are configured and prepared only,
 # to compile modules against.
 #
@@ -235,7 +235,7 @@ fragments() {
 		return
 	fi
 	local parts=("$here/config/base.config" "$(series_config "$1")")
-	case $2 in kasan | lockdep | leak | kcsan) parts+=("$here/config/debug.config") ;; esac
+	case $2 in kasan | lockdep | kcsan) parts+=("$here/config/debug.config") ;; esac
 	parts+=("$here/config/$2.config")
 	[ "$bed" = uml ] || parts+=("$here/config/$bed.config")
 	cat "${parts[@]}"

@@ -22,7 +22,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 "$here/deps.sh" build
 kernel=$("$here/kernel.sh" build "$series" "$flavour")
 # Calls can be made to fail where that is tested; the release kernels run what users run.
-case $flavour in kasan | lockdep | leak | kcsan | coverage) faults=1 ;; *) faults=0 ;; esac
+case $flavour in kasan | lockdep | kcsan | coverage) faults=1 ;; *) faults=0 ;; esac
 faults=${NET_SMBDIRECT_FAULTS:-$faults}
 mirror=$cache/mod/$(sha256sum <<<"$top" | cut -c1-8)-${kernel##*/}
 [ "${STRICT:-0}" = 0 ] || mirror+=-strict$faults

@@ -5,13 +5,13 @@
 #
 #   run.sh KERNEL GROUP...
 #
-# KERNEL: release, kasan, lockdep, leak or coverage; with BED=qemu kasan or kcsan. A series in front
+# KERNEL: release, kasan, lockdep or coverage; with BED=qemu kasan or kcsan. A series in front
 # of it is another than the default: 6.12-kasan, or 6.12 for its release kernel. What coverage counts
 # ends in OUT/gcov.
 # GROUP: the name of a script in tests/groups. Where it uses transports, these are siw and rxe with
 # IPv4; GROUP/v6/tcp adds IPv6 and the contrast over TCP.
 #
-# Environment: CPUS (2; leak has one), MEM (2G release, 3G debug), TIMEOUT (600 seconds for the whole
+# Environment: CPUS (2; lockdep has one), MEM (2G release, 3G debug), TIMEOUT (600 seconds for the whole
 # run, hard), GROUP_TIMEOUT (seconds for one group, TIMEOUT less 60), SMBDR_SLOW (percent, as from
 # speed.sh: both are multiplied by it), OUT (output directory, default a fresh one in the cache),
 # DEVICES ("siw rxe tcp": those that may be used), ONLY (a case: SUITE.CASE or peer.SCENARIO, with * and ?),
@@ -82,7 +82,7 @@ PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
 # Reports of KASAN after the first one, and slab debugging without its stack traces, which take long.
 case $flavour in
 kasan) append+=' kasan_multi_shot' ;;
-leak) append+=' slab_debug=FZP' ;;
+lockdep) append+=' slab_debug=FZP' ;;
 esac
 [ -z "${ONLY:-}" ] || append+=" smbdr_only=$ONLY"
 [ -z "${DEVICES:-}" ] || append+=" smbdr_devices=${DEVICES// /,}"
@@ -138,7 +138,7 @@ boot() {
 		args+=("mem=$mem" root=none rootfstype=hostfs hostfs=/ con=null con0=null,fd:1 ssl=null)
 		[ -z "${NET_FD:-}" ] || args+=("vec0:transport=fd,fd=$NET_FD")
 		# SMP needs the seccomp mode; before 6.19 there is neither.
-		case $series-$flavour in 6.*) ;; *-leak) args+=(seccomp=on) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
+		case $series-$flavour in 6.*) ;; *-lockdep) args+=(seccomp=on) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
 		command=("$build/linux" "${args[@]}")
 	fi
 
