@@ -46,14 +46,14 @@ with_client() {
 mount_share() {
 	local who=username=guest,password=
 	[ "${4:-guest}" = guest ] || who=username=$4,password=$4
-	timeout 60 mount -i -t cifs "//$1/share" "${3:-$SMB_MNT}" \
+	within 60 mount -i -t cifs "//$1/share" "${3:-$SMB_MNT}" \
 		-o "rdma,ip=$1,$who,vers=3.1.1,noperm${2:+,$2}"
 }
 # What to add to the options of a mount that signs or encrypts, and so sends all data in messages.
 # The stock transports take messages of 170 KiB, and cifs does not heed that when it encrypts: its
 # writes fail with EINVAL (the stock pair's as well) unless they are told to be small.
 no_rdma_sizes() { [ "$(whose cifs)$(whose ksmbd)" = oursours ] || echo ,rsize=131072,wsize=131072; }
-umount_share() { timeout 120 umount "${1:-$SMB_MNT}"; }
+umount_share() { within 120 umount "${1:-$SMB_MNT}"; }
 
 # One hash over the names and the contents of all files of a tree, which are read eight at a time.
 tree_hash() {

@@ -12,7 +12,7 @@
 work() {
 	local said
 	check 'mount' mount_share "$(pair_addr server)" echo_interval=4 || return
-	said=$(timeout 500 python3 /run/top/tests/smb/io.py "$SMB_MNT/$(param smbdr_file io)" /run/out/stop 2>/tmp/io.err)
+	said=$(within 500 python3 /run/top/tests/smb/io.py "$SMB_MNT/$(param smbdr_file io)" /run/out/stop 2>/tmp/io.err)
 	cat /tmp/io.err >&2
 	echo "$said" >/run/out/said.new
 	mv /run/out/said.new /run/out/said

@@ -46,7 +46,7 @@ serves() {
 echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
 # What it says of having to try again is a diagnostic of a scenario that passes, too.
 play() {
-	timeout "$1" "$peer" "${@:2}" </dev/null | tee /tmp/said
+	within "$1" "$peer" "${@:2}" </dev/null | tee /tmp/said
 	return "${PIPESTATUS[0]}"
 }
 against() {

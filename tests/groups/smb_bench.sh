@@ -16,7 +16,7 @@ mount_for() {
 	local addr
 	addr=$(transport_addr "$1 v4")
 	case $1 in
-	tcp) timeout 60 mount -i -t cifs "//$addr/share" "$SMB_MNT" \
+	tcp) within 60 mount -i -t cifs "//$addr/share" "$SMB_MNT" \
 		-o "ip=$addr,port=$(smb_port_of tcp),username=guest,password=,vers=3.1.1,noperm,cache=none" ;;
 	*) mount_share "$addr" cache=none ;;
 	esac

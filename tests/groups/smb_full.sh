@@ -35,7 +35,7 @@ many_files() {
 count_files() { [ "$(find "$1" -type f | wc -l)" = "$2" ]; }
 
 stress() {
-	timeout 300 stress-ng --temp-path "$SMB_MNT" --verify --metrics-brief "$@"
+	within 300 stress-ng --temp-path "$SMB_MNT" --verify --metrics-brief "$@"
 }
 
 # A mount that signs or encrypts moves no file data by RDMA: the peer's device could not check it. The
@@ -98,7 +98,7 @@ share_full() {
 		check 'remove the directory' rm -r "$SMB_SHARE/many"
 		echo "$SECONDS s: directory" >&2
 		check 'renames and unlinks from 8 processes' \
-			timeout 600 python3 "$smb_py/storm.py" "$SMB_MNT/storm" 8 1500 1
+			within 600 python3 "$smb_py/storm.py" "$SMB_MNT/storm" 8 1500 1
 		check 'remove what is left' rm -r "$SMB_MNT/storm"
 		check 'stress-ng: rename, dentry, utime, getdent' stress --rename 2 --rename-ops 300 \
 			--dentry 2 --dentry-ops 200 --dentries 100 --utime 2 --utime-ops 300 --getdent 2 --getdent-ops 100

@@ -16,7 +16,7 @@ second=/mnt/second
 verify() {
 	local label=$1 direct=$2 bs=$3 size=$4 rw
 	for rw in write randwrite; do
-		check "fio $rw $bs $label" timeout 600 fio --name=v --directory="$SMB_MNT" --thread \
+		check "fio $rw $bs $label" within 600 fio --name=v --directory="$SMB_MNT" --thread \
 			--numjobs=8 --size="$size" --bs="$bs" --rw="$rw" --direct="$direct" \
 			--ioengine=psync --verify=crc32c --verify_fatal=1 --do_verify=1 \
 			--group_reporting --unlink=1 --output=/tmp/fio.out || tail -n 5 /tmp/fio.out >&2
@@ -30,7 +30,7 @@ two_mounts() {
 	for mnt in "$SMB_MNT" "$second"; do
 		check "mount $mnt" mount_share "$addr" nosharesock,actimeo=0,closetimeo=0 "$mnt"
 	done
-	said=$(timeout 120 python3 "$smb_py/locks.py" "$SMB_MNT" "$second" 2>&1)
+	said=$(within 120 python3 "$smb_py/locks.py" "$SMB_MNT" "$second" 2>&1)
 	check 'locks and caches of two mounts' test -z "$said"
 	for mnt in "$SMB_MNT" "$second"; do check "unmount $mnt" umount_share "$mnt"; done
 	check 'remove their files' rm "$SMB_SHARE/locks" "$SMB_SHARE/cached"

@@ -191,12 +191,12 @@ round() {
 		esac ;;
 	unload)
 		sockets_hold || { echo 'the module has no users'; return 1; }
-		timeout 10 rmmod net_smbdirect 2>/dev/null && { echo 'the module was unloaded'; return 1; } ;;
+		within 10 rmmod net_smbdirect 2>/dev/null && { echo 'the module was unloaded'; return 1; } ;;
 	link_del)
 		# A program that has the device open keeps it.
 		kill_user "$deaf_pid"
 		kill_user "$squat_pid"
-		timeout 20 rdma link delete "${type}0" || { echo 'the device does not go'; return 1; } ;;
+		within 20 rdma link delete "${type}0" || { echo 'the device does not go'; return 1; } ;;
 	link_down) ip link set "d$type" down ;;
 	silence)
 		if [ "$type" = siw ]; then
@@ -217,7 +217,7 @@ round() {
 	link_del | link_down)
 		# rxe lets nobody connect any more after its link was down.
 		kill_user "$deaf_pid"
-		[ "$type-$action" != rxe-link_down ] || timeout 20 rdma link delete rxe0 ||
+		[ "$type-$action" != rxe-link_down ] || within 20 rdma link delete rxe0 ||
 			{ echo 'the device does not go'; return 1; }
 		device_back "$type" || { echo 'the device does not come back'; return 1; } ;;
 	silence)
@@ -273,8 +273,8 @@ for type in siw rxe; do
 		check 'the second namespace goes' wait_for 20 other_gone
 	fi
 	# At once: what is still on its way out is the module's business.
-	check 'consumer goes' timeout 20 rmmod smbdr_test
-	check 'the module goes' timeout 20 rmmod net_smbdirect
+	check 'consumer goes' within 20 rmmod smbdr_test
+	check 'the module goes' within 20 rmmod net_smbdirect
 	check 'RDMA resources as before' test "$(rdma_counts | sort)" = "$(sort <<<"$before")"
 	need_module
 done
