@@ -35,7 +35,7 @@ BAD = re.compile(
     r'list_(add|del) corruption|Unable to handle|general protection|DMA-API:|ref_tracker|'
     r'unregister_netdevice: waiting|leaked reference|usercopy:|field-spanning|buffer overflow|'
     r'detected buffer|Poison overwritten|Redzone|Object already free|nobody cared|soft lockup|'
-    r'invalid opcode|stack-protector|Bad page|bad: scheduling')
+    r'invalid opcode|stack-protector|Bad page|bad: scheduling|Attempt to release')
 # The loader's remarks about a module that is not of its tree carry our name; what kmemleak counts
 # is judged by the guest.
 LOADER = re.compile(r'^net_smbdirect: (loading out-of-tree module|module verification failed)|'
@@ -89,13 +89,16 @@ class Report:
             not any('lock' in line for line in self.lines[:4])
 
     def frames(self):
-        """The first frames of the stack that the report is about, without those that print it."""
+        """The first frames of the stack that the report is about, without those that print it.
+
+        A kernel without frame pointers is certain of none; then all that it sees on the stack count.
+        """
         lines = self.lines
         for n, line in enumerate(lines):
             if 'stack backtrace:' in line:
                 lines = lines[n:]
                 break
-        begun, found = False, []
+        begun, found, maybe = False, [], []
         for line in lines:
             if 'Call Trace:' in line:
                 if found:
@@ -107,12 +110,13 @@ class Report:
                 if begun and found:
                     break
                 continue
-            if frame['maybe'] or (not found and PRINTERS.match(frame['name'])):
+            if not found and PRINTERS.match(frame['name']):
                 continue
             # A data race has no such heading: its stacks follow the line that names the access.
             if begun or 'KCSAN' in self.title:
-                found.append(f"{frame['name']} {frame['module'] or ''}")
-        return found[:FIRST_FRAMES]
+                (maybe if frame['maybe'] else found).append(
+                    f"{frame['name']} {frame['module'] or ''}")
+        return found[:FIRST_FRAMES] or maybe
 
     def is_ours(self):
         return any(OURS.search(frame) for frame in self.frames())
@@ -256,8 +260,11 @@ def judge(log, expected, lockdep_off):
         whole.append(f'{seqs[-1] - seqs[0] + 1 - len(seqs)} records of it are lost')
     results.append((not whole, 'kernel log is whole', whole))
 
-    bad, excuses = collections.Counter(), collections.Counter()
+    bad, excuses = collections.defaultdict(list), collections.Counter()
+    lockdep_why = False
     for report in reports(log[starts[0]:] if starts else log):
+        # What switches lockdep off: a report of its own, or one that taints more than a WARN does.
+        lockdep_why |= report.kind == 'ruled' or bool(re.search(r'\bBUG\b|Oops', report.title))
         # A single line is expected by what it says, a report by its title.
         if any(pattern.search(report.title) for pattern in expected):
             continue
@@ -265,14 +272,15 @@ def judge(log, expected, lockdep_off):
         if name:
             excuses[name] += 1
         elif not re.search(r'^=+$', report.title):
-            bad[(report.title, '\n'.join(report.lines[:40]))] += 1
-    details = []
-    for (title, text), count in bad.items():
-        details += [f'{count} x {title}'] + [line for line in text.split('\n') if line != title]
+            bad[report.title].append(report)
+    # What there is at all comes first: the text of the reports may be cut.
+    details = [f'{len(same)} x {title}' for title, same in bad.items()]
+    for title, (first, *_) in bad.items():
+        details += [f'the first "{title}":'] + [line for line in first.lines[:40] if line != title]
     results.append((not bad, 'kernel log clean', details[:90]))
     if lockdep_off is not None:
         wrong = []
-        if lockdep_off and not excuses and not bad:
+        if lockdep_off and not lockdep_why:
             wrong = [f'it went off in {lockdep_off}, and no report says why']
         elif lockdep_off:
             excuses[f'lockdep was off for the rest of {lockdep_off}'] += 1
