@@ -6,7 +6,7 @@ KERNELDIR ?= /lib/modules/$(shell uname -r)/build
 kbuild = $(MAKE) -C $(KERNELDIR) M=$(CURDIR)
 
 .DEFAULT_GOAL := modules
-.PHONY: all modules modules_install clean demo smb check soak check-smb kunit coverage bench bench-compare bench-count bench-smb style docs help kerneldir
+.PHONY: all modules modules_install clean demo smb check check-bed soak check-smb kunit coverage bench bench-compare bench-count bench-smb style docs help kerneldir
 
 all: modules
 
@@ -38,6 +38,9 @@ smb: ## the kernel's SMB client and server on our sockets, for the test kernel o
 
 check: ## every test, here and in test kernels; ONLY='smbdr_stream.*tiny*' DEVICES=siw KERNELS=kasan for a part
 	@tests/check.py
+
+check-bed: ## plant a fault for each checker of the test bed and see that it is found
+	@tests/vm/deps.sh && tests/check_bed.py
 
 soak: ## what make check does in short, for hours: fuzzing, storms, noise, both test beds, SMB
 	@tests/soak.py
