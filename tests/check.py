@@ -28,6 +28,7 @@ TABLE = TOP / 'tests' / 'groups.table'
 # Steps that are no boots, and the kernels whose build they use.
 HOST = {
     'unit': (['make', '-s', '-C', 'tests/unit', 'check'], []),
+    'judge': (['tests/plants/judge_cases.py'], []),
     'style': (['tests/style.sh'], ['kasan']),
     'pure_fuzz': (['make', '-s', '-C', 'tests/fuzz', 'check'], []),
     'intree': (['tests/intree.sh'], ['release']),

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Made-up kernel logs for tests/vm/judge.py, and what it has to say of them.
 
@@ -8,6 +9,7 @@ to show.
 import importlib.util
 import pathlib
 import re
+import sys
 
 _path = pathlib.Path(__file__).resolve().parent.parent / "vm" / "judge.py"
 _spec = importlib.util.spec_from_file_location("judge", _path)
@@ -174,3 +176,12 @@ def wrong(log, fails, lockdep_off, expected=()):
             said.append(f"'{name}' does not show {fails[name]}")
     said += [f"no result '{name}'" for name in fails if name not in [r[1] for r in results]]
     return "; ".join(said)
+
+
+if __name__ == "__main__":
+    results = list(run())
+    for case, why in results:
+        print(f"{'not ok' if why else 'ok'} - judge: {case}{' # ' + why if why else ''}")
+    failed = sum(bool(why) for _, why in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
