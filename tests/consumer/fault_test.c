@@ -141,7 +141,7 @@ static void fault_expect(struct fault_run *r, const char *what, int err)
  * or does not do a piece of work, or a message that came cannot be kept.
  */
 static const char * const fault_ends[] = {
-	"post_recv", "recv_done", "post_send", "send_done", "chunk_map",
+	"nego_send_done", "post_recv", "recv_done", "post_send", "send_done", "chunk_map",
 	"post_reg", "post_reg_half", "post_inv", "post_inv_half", "inv_done", "inv_lost",
 	"post_rw", "post_rw_half", "rw_done", "rw_lost", "post_rw_inv", "rw_inv_done",
 	"msg", "chunk_small", "chunk_large", "chunk_pages",
