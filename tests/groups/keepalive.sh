@@ -13,9 +13,9 @@ need_module
 
 messages_sent() { counter MsgSent; }
 
-# An end asks when it has heard nothing for its interval, which is 100 ms for nearly all of the suite,
-# so a connection has a keepalive in each at most, whoever asks first, and an empty message that
-# answers it. Ping-pong would be hundreds of thousands.
+# An end asks when it has heard nothing for its interval, which is 100 ms for nearly all of the suite. So
+# each of the two ends has one keepalive in an interval at most, and an empty message answers it.
+# Ping-pong would be hundreds of thousands.
 keepalive() {
 	local transport=$1 sent empty asked ms=${EPOCHREALTIME/./}
 	sent=$(messages_sent) empty=$(counter EmptySent) asked=$(counter KeepaliveSent)
@@ -25,7 +25,7 @@ keepalive() {
 	asked=$(($(counter KeepaliveSent) - asked))
 	echo "keepalive on $transport: $sent messages, $empty empty, $asked keepalives in $ms ms" >&2
 	check "$transport: there are keepalives" test "$asked" -ge $((ms / 400))
-	check "$transport: but one in an interval" test "$asked" -le $((ms / 100))
+	check "$transport: but one of each end in an interval" test "$asked" -le $((2 * ms / 100))
 	check "$transport: messages bounded" test "$empty" -le $((3 * asked))
 }
 
@@ -69,8 +69,9 @@ idle_cpu() {
 	check "$transport: all had ended" sh -c "echo end >$SMBDR_DEBUG/storm"
 	check "$transport: consumer goes" unload_consumer
 }
-# Most messages that carry no data are grants, one for a quarter of the credits. Only a sender that
-# never pauses makes use of all credits.
+# Messages that carry no data are grants, one for a quarter of the credits: of the few that a reader needs
+# who keeps up, that is one for four messages, of many credits it is far less. Answers to grants would
+# be as many as messages.
 few_grants() {
 	local transport=$1 sent empty
 	sent=$(messages_sent)
@@ -79,7 +80,7 @@ few_grants() {
 	sent=$(($(messages_sent) - sent))
 	empty=$(($(counter EmptySent) - empty))
 	echo "$transport, data one way: $empty of $sent messages empty" >&2
-	check "$transport: few of the messages are empty" test "$sent" -gt 1000 -a $((20 * empty)) -lt "$sent"
+	check "$transport: few of the messages are empty" test "$sent" -gt 1000 -a $((4 * empty)) -le "$sent"
 }
 one_way_ms=1000
 ! emulated || one_way_ms=15000

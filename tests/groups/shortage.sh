@@ -27,6 +27,7 @@ budget=1000000000	# refusals, more than there can be
 seconds=8
 patience=5	# seconds after which a call gives up; two of a job may, one after the other
 ! emulated || { seconds=24 patience=15; }
+patience=$(scaled "$patience")
 limit=$((2 * patience + 2))
 # What vmalloc() says when somebody had no memory, which is what happens here: who did something wrong
 # is told of by more than a trace.
@@ -121,13 +122,14 @@ rdma_job() { echo "ours $1 $(transport_addr "$transport") $(bench_port) $2 $3 20
 
 # while_short NAME ONE_OF WHO BED: all jobs over and over.
 while_short() {
-	local name=$1 transport=$4 addr end short=1 slowest=0 say=$may_say
+	local name=$1 transport=$4 addr end last short=1 slowest=0 say=$may_say
 	addr=$(transport_addr "$transport")
 	check "$name: memory becomes short" shortage "$2" "$3" || return
 	[[ $transport == rxe* ]] || workers_may_fail 1
 	[[ $transport == rxe* ]] || say=$may_say$siw_may_say
-	end=$((SECONDS + seconds))
-	while [ "$SECONDS" -lt "$end" ]; do
+	end=$((SECONDS + seconds)) last=$((SECONDS + 4 * seconds))
+	# Longer on a machine that is too slow to ask for memory that often.
+	while [ "$SECONDS" -lt "$end" ] || { [ "$(refusals)" -lt 5 ] && [ "$SECONDS" -lt "$last" ]; }; do
 		attempt exchange "$addr" 100
 		attempt bench "$(rdma_job write 1048576 4)"
 		attempt bench "$(rdma_job hashed_read 65536 1)"

@@ -68,9 +68,8 @@ echo >"$tracing/trace"
 
 addr=$(transport_addr 'siw v4') port=20600
 echo_is() { echo "$*" >"$SMBDR_DEBUG/echo"; }
-listening() { echo "$*" >"$SMBDR_DEBUG/listening"; }
 storm() { (echo "$*" >"$SMBDR_DEBUG/storm"); }
-refused() { ! listening "$@" 2>/dev/null; }
+refused() { ! storm "$@" 2>/dev/null; }
 # Of one moment.
 keepalives_even() {
 	awk 'NR == FNR { was[$1] = $2; next }
@@ -81,21 +80,21 @@ check 'consumer loads' load_consumer none 'siw v4'
 mark
 at=${EPOCHREALTIME/./}
 check 'a server with an interval of 100 ms' echo_is start $port interval=100
-check 'an idle connection' listening dial "$addr" $port 0
+check 'an idle connection' storm dial "$addr" $port 0
 sleep 1
 rises 'an idle connection' KeepaliveSent KeepaliveRcvd EmptySent EmptyRcvd
 asked=$(rise KeepaliveSent)
 check 'one keepalive in 100 ms at most' test "$asked" -le $(((${EPOCHREALTIME/./} - at) / 100000 + 1))
 check 'each of them arrives' wait_for 5 keepalives_even
 check 'that server stops' echo_is stop
-check 'the connection ends' listening close
+check 'the connection ends' storm end
 mark
 check 'a server that does not accept' echo_is start $((port + 1)) late backlog=1
-check 'the backlog takes one' listening dial "$addr" $((port + 1)) 0
+check 'the backlog takes one' storm dial "$addr" $((port + 1)) 0
 check 'and no second one' refused dial "$addr" $((port + 1)) 0
 rises 'a full backlog' BacklogDrops
 check 'that server stops, too' echo_is stop
-check 'its connection ends' listening close
+check 'its connection ends' storm end
 mark
 check 'a reader that does not read' storm "open no_credits c 0 $addr $((port + 2))"
 rises 'a reader that does not read' CreditStalls RxThrottled
