@@ -79,10 +79,12 @@ if [ "$smb_client$smb_server" != stockstock ]; then
 fi
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$out/modroot" "$release"
 
-# Reports of KASAN after the first one, and slab debugging without its stack traces, which take long.
+# Reports of KASAN after the first one; slab debugging without its stack traces, which take long; and
+# copies to and from user space are checked only if somebody says so.
 case $flavour in
-kasan) append+=' kasan_multi_shot' ;;
-lockdep) append+=' slab_debug=FZP' ;;
+kasan) append+=' kasan_multi_shot hardened_usercopy=on' ;;
+lockdep) append+=' slab_debug=FZP hardened_usercopy=on' ;;
+kcsan) append+=' hardened_usercopy=on' ;;
 esac
 [ -z "${ONLY:-}" ] || append+=" smbdr_only=$ONLY"
 [ -z "${DEVICES:-}" ] || append+=" smbdr_devices=${DEVICES// /,}"
