@@ -71,22 +71,13 @@ def suites_of(group):
     return sorted(names & set(re.findall(r'\bsmbdr_\w+', script.read_text()))) if script.exists() else []
 
 
-def scenarios():
-    """The names of the raw peer's scenarios."""
-    names = set()
-    for source in (TOP / 'tests' / 'peer').glob('scenarios_*.c'):
-        for first, second in re.findall(r'^(?:SCENARIO|CASE|MIRRORED|MIRRORED_CASE)\("(\w+)"(?:,\s*"(\w+)")?',
-                                        source.read_text(), re.M):
-            names |= {first, second}
-    return names - {''}
-
-
 def select(places, only):
     """The places that match, as (place, case or None)."""
     chosen = []
     for pattern in only.split():
-        if not any(fnmatch.fnmatchcase(place.group, pattern) for place in places) and \
-                fnmatch.filter(scenarios(), pattern):
+        # What is neither a group nor has a suite in front of it is a scenario, or the peer says that
+        # there is none.
+        if '.' not in pattern and not any(fnmatch.fnmatchcase(place.group, pattern) for place in places):
             pattern = f'peer.{pattern}'
         suite, dot, _ = pattern.partition('.')
         found = []
