@@ -15,7 +15,10 @@ static void told(const char *what, unsigned int initiator, unsigned int responde
 		   peer_told.initiator, peer_told.responder, initiator, responder);
 }
 
-/* A server has 8 and 32 by default, and agrees to the smaller ones of both. */
+/*
+ * A server has 8 and 32 by default, and agrees to the smaller ones of both. siw tells the number of
+ * reads that it has asked to start, even if the answer allows fewer.
+ */
 SCENARIO("request_depths", ECHO, "read depths in the answer to a request")
 {
 	static const struct depths ask[] = {
@@ -33,7 +36,7 @@ SCENARIO("request_depths", ECHO, "read depths in the answer to a request")
 		peer_depths = ask[i];
 		peer_connect();
 		if (peer_iwarp())
-			told(what, starts, serves);
+			told(what, starts, peer_siw() ? ask[i].initiator : serves);
 		else
 			told(what, serves, starts);
 		peer_negotiate(&normal);
@@ -58,6 +61,5 @@ SCENARIO("client_depths", CLIENT, "read depths in a client's request")
 		peer_accept();
 		peer_welcome(&welcome);
 		client_serve(500);
-		client_end("done", 0);
 	}
 }
