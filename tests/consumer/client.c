@@ -30,10 +30,11 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/seq_buf.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include "rdma_lib.h"
 
-#define ST_CLIENT_MAX	ST_PATTERN_MAX
+#define ST_CLIENT_MAX	SZ_2M
 #define ST_CLIENT_CLOSE	5000	/* ms: longest time that closing may take */
 #define ST_CLIENT_SNDBUF	65536
 

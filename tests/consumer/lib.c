@@ -3,6 +3,7 @@
  * Sockets with options, between the addresses of the module's parameters.
  */
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include "smbdr_test.h"
 
 #define ST_OPT(name, opt, member) { name, opt, offsetof(struct st_opts, member) }
@@ -134,6 +135,19 @@ int st_dial(u16 port, const struct st_opts *o, struct socket **sock)
 	return st_dial_at(&st_cfg.addr, port, o, sock);
 }
 
+/* With siw a port is one of TCP as well, where others may have it. */
+static bool st_tcp_has(struct net *net, const struct sockaddr_storage *at, u16 port)
+{
+	struct socket *sock;
+	int ret;
+
+	ret = st_socket_at(net, at->ss_family, IPPROTO_TCP, &sock);
+	if (!ret)
+		ret = st_bind_addr(sock, at, port);
+	st_release(&sock);
+	return ret == -EADDRINUSE;
+}
+
 /* The listening end lives in @net, the other one in the first namespace. */
 int st_pair_open_at(struct st_pair *p, struct net *net, const struct sockaddr_storage *at,
 		    const struct st_opts *server, const struct st_opts *client)
@@ -142,11 +156,10 @@ int st_pair_open_at(struct st_pair *p, struct net *net, const struct sockaddr_st
 	u16 port;
 
 	memset(p, 0, sizeof(*p));
-	/* With siw a port is one of TCP as well, where others may have it. */
 	do {
 		port = st_port();
 		ret = st_listen_at(net, at, port, ST_BACKLOG, server, &p->ls);
-	} while (ret == -EADDRINUSE && --tries);
+	} while (ret == -EADDRINUSE && st_ours() && st_tcp_has(net, at, port) && --tries);
 	if (!ret)
 		ret = st_dial_at(at, port, client, &p->c);
 	if (!ret)
@@ -169,6 +182,106 @@ void st_pair_close(struct st_pair *p)
 	st_release(&p->c);
 	st_release(&p->s);
 	st_release(&p->ls);
+}
+
+static int st_compare(const void *a, const void *b)
+{
+	return *(const u64 *)a < *(const u64 *)b ? -1 : *(const u64 *)a > *(const u64 *)b;
+}
+
+/* Sorts them. */
+u64 st_median(u64 *values, unsigned int n)
+{
+	sort(values, n, sizeof(*values), st_compare, NULL);
+	return values[n / 2];
+}
+
+#define ST_SOON_PAIRS	9
+#define ST_SOON_MIN	500
+#define ST_SOON_MAX	5000
+
+/*
+ * How long a call may take that waits for nobody, ms. The measure is what a
+ * connection takes here and now; the rest is for what else the machine does.
+ */
+unsigned int st_soon(void)
+{
+	static unsigned int soon;
+	u64 us[ST_SOON_PAIRS];
+	struct st_pair p;
+	int i;
+
+	for (i = 0; !soon && i < ST_SOON_PAIRS; i++) {
+		u64 start = ktime_get_ns();
+
+		if (st_pair_open(&p, NULL, NULL))
+			return ST_SOON_MAX;
+		us[i] = div_u64(ktime_get_ns() - start, NSEC_PER_USEC);
+		st_pair_close(&p);
+	}
+	if (!soon) {
+		soon = clamp_t(u64, div_u64(50 * st_median(us, ST_SOON_PAIRS), USEC_PER_MSEC),
+			       ST_SOON_MIN, ST_SOON_MAX);
+		pr_info("a connection takes %llu us, soon is %u ms\n",
+			us[ST_SOON_PAIRS / 2], soon);
+	}
+	return soon;
+}
+
+/* Markers, which are never run. */
+void st_only_always(struct kunit *test) { }
+void st_only_ours(struct kunit *test) { }
+void st_only_v4(struct kunit *test) { }
+void st_only_v6_ours(struct kunit *test) { }
+void st_only_siw(struct kunit *test) { }
+
+static const struct st_only {
+	void (*mark)(struct kunit *test);
+	int proto, family;	/* 0: any */
+	bool siw;
+} st_only[] = {
+	{ st_only_always },
+	{ st_only_ours, IPPROTO_SMBDIRECT },
+	{ st_only_v4, 0, AF_INET },
+	{ st_only_v6_ours, IPPROTO_SMBDIRECT, AF_INET6 },
+	{ st_only_siw, IPPROTO_SMBDIRECT, 0, true },
+};
+
+/* Is this a marker, and are the cases behind it wanted here? */
+static bool st_is_mark(const struct kunit_case *c, bool *wanted)
+{
+	const struct st_only *o;
+
+	for (o = st_only; o < st_only + ARRAY_SIZE(st_only); o++) {
+		if (c->run_case != o->mark)
+			continue;
+		*wanted = (!o->proto || o->proto == st_cfg.proto) &&
+			  (!o->family || o->family == st_cfg.addr.ss_family) &&
+			  (!o->siw || !st_cfg.silent.ss_family);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Take out of the lists of cases what cannot be on this bed, and the markers:
+ * a case that is skipped lacks something that it should have. KUnit looks at
+ * the lists when the module is live, that is after its init function.
+ */
+void st_choose_cases(struct kunit_suite **suites, int n)
+{
+	struct kunit_case *from, *to;
+	bool wanted;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		wanted = true;
+		to = suites[i]->test_cases;
+		for (from = to; from->run_case; from++)
+			if (!st_is_mark(from, &wanted) && wanted)
+				*to++ = *from;
+		memset(to, 0, (from - to) * sizeof(*to));
+	}
 }
 
 /* .init of every suite. */

@@ -69,6 +69,7 @@ static int __init smbdr_test_init(void)
 	ret = st_lib_init();
 	if (ret)
 		return ret;
+	st_choose_cases(THIS_MODULE->kunit_suites, THIS_MODULE->num_kunit_suites);
 	st_counters_open();
 	st_jobs_open("smbdr_test", st_jobs, ARRAY_SIZE(st_jobs));
 	return 0;

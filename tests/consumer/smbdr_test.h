@@ -59,6 +59,19 @@ static inline bool st_ours(void)
 	return st_cfg.proto == IPPROTO_SMBDIRECT;
 }
 
+/*
+ * A line of a list of cases: those behind it are there for some beds only, up
+ * to the next such line. See st_choose_cases().
+ */
+#define ST_ONLY(bed)	{ .name = #bed, .run_case = st_only_##bed }
+#define ST_ALWAYS	ST_ONLY(always)
+void st_only_always(struct kunit *test);
+void st_only_ours(struct kunit *test);	/* SMB Direct, not TCP */
+void st_only_v4(struct kunit *test);
+void st_only_v6_ours(struct kunit *test);
+void st_only_siw(struct kunit *test);	/* a driver that connects by TCP, see st_cfg.silent */
+void st_choose_cases(struct kunit_suite **suites, int n);
+
 /* lib.c */
 int st_parse_opt(const char *word, struct st_opts *o);
 int st_apply(struct socket *sock, const struct st_opts *o);
@@ -79,6 +92,8 @@ int st_pair_open_at(struct st_pair *p, struct net *net, const struct sockaddr_st
 int st_pair_open(struct st_pair *p, const struct st_opts *server,
 		 const struct st_opts *client);
 void st_pair_close(struct st_pair *p);
+unsigned int st_soon(void);
+u64 st_median(u64 *values, unsigned int n);
 int st_suite_init(struct kunit *test);
 
 /* rdma_lib.c: the counters in /proc/net/smbdirect */

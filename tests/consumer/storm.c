@@ -653,7 +653,7 @@ static int st_storm_dial(const struct sockaddr_storage *to, u16 port, u32 len)
 
 	for (i = 0; i < ST_STORM_DIALS && st_storm_dialed[i]; i++)
 		;
-	if (i == ST_STORM_DIALS || len > ST_PATTERN_MAX)
+	if (i == ST_STORM_DIALS || len > SZ_2M)
 		return -EINVAL;
 	sock = &st_storm_dialed[i];
 	ret = st_dial_at(to, port, NULL, sock);

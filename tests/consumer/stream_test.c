@@ -181,7 +181,7 @@ static void stream_limits(struct kunit *test)
 	if (p.s) {
 		*f = (struct flow) {
 			.from = p.c, .to = p.s, .size = flow_listed, .sizes = sizes,
-			.chunk = c->chunk, .max = ST_PATTERN_MAX,
+			.chunk = c->chunk, .max = SZ_2M,
 		};
 		f->count = stream_limit_sizes(p.c, sizes);
 		flows_run(test, f, 1);
@@ -197,7 +197,7 @@ static void stream_limits(struct kunit *test)
 /* The largest frame that the option asks for. */
 static void stream_large_limit(struct kunit *test)
 {
-	const struct st_opts o = { .max_frag = ST_PATTERN_MAX };
+	const struct st_opts o = { .max_frag = SZ_2M };
 	struct st_pair p;
 
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
@@ -206,7 +206,7 @@ static void stream_large_limit(struct kunit *test)
 
 		*f = (struct flow) {
 			.from = p.c, .to = p.s, .size = flow_constant,
-			.count = 4, .max = ST_PATTERN_MAX,
+			.count = 4, .max = SZ_2M,
 		};
 		flows_run(test, f, 1);
 		flows_free(f);

@@ -20,6 +20,7 @@
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sockios.h>
 #include <linux/uaccess.h>
@@ -39,7 +40,7 @@ static bool st_is_stuck;
 
 int st_lib_init(void)
 {
-	u32 i, x = 1;
+	u32 i, n, x = 1;
 
 	st_table = vmalloc(ST_PERIOD + ST_PATTERN_MAX);
 	if (!st_table)
@@ -48,8 +49,10 @@ int st_lib_init(void)
 		x = x * 1664525 + 1013904223;
 		st_table[i] = x >> 24;
 	}
-	for (; i < ST_PERIOD + ST_PATTERN_MAX; i++)
-		st_table[i] = st_table[i - ST_PERIOD];
+	for (; i < ST_PERIOD + ST_PATTERN_MAX; i += n) {
+		n = min(ST_PERIOD, ST_PERIOD + ST_PATTERN_MAX - i);
+		memcpy(st_table + i, st_table, n);
+	}
 	st_user_mm = current->mm;
 	mmget(st_user_mm);
 	return 0;
@@ -269,6 +272,33 @@ int st_send_all(struct socket *sock, const void *buf, size_t len, int flags)
 		sent += ret;
 	}
 	return 0;
+}
+
+#define ST_FILL_STILL	150	/* ms in which nothing was taken */
+#define ST_FILL_MAX	SZ_64M
+
+/*
+ * Send the same frame of @size bytes, header included, until the peer takes no
+ * more and the queue is full: how many times, or the error. -E2BIG: without end.
+ */
+int st_fill(struct socket *sock, const void *frame, u32 size)
+{
+	u32 n = 0;
+
+	while (n < ST_FILL_MAX / size) {
+		int ret = st_send(sock, frame, size, MSG_DONTWAIT);
+
+		if (ret > 0)
+			n++;
+		if (ret > 0 && ret < size)
+			return -EMSGSIZE;
+		if (ret == -EAGAIN &&
+		    st_wait_poll(sock, EPOLLOUT, ST_FILL_STILL))
+			return n;
+		if (ret < 0 && ret != -EAGAIN)
+			return ret;
+	}
+	return -E2BIG;
 }
 
 /* Exactly @len bytes by calls that ask for at most @chunk; -EPIPE at the end. */

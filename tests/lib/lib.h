@@ -22,8 +22,8 @@
 
 #define ST_BACKLOG	256
 #define ST_HDR		4
-/* The longest frame that st_pattern() has content for. */
-#define ST_PATTERN_MAX	(2U << 20)
+/* The longest frame that st_pattern() has content for: the longest that there is. */
+#define ST_PATTERN_MAX	((1U << 24) - 1)
 
 struct seq_buf;
 
@@ -31,7 +31,7 @@ struct seq_buf;
  * struct st_cfg - the module parameters, parsed
  * @proto: IPPROTO_SMBDIRECT or IPPROTO_TCP
  * @addr: the address at which both ends live
- * @silent: an address that never answers; ss_family 0 if there is none
+ * @silent: an address that never answers; ss_family 0 if there is none, as with siw
  * @port: where the module's range of ports starts
  * @scale: how much of each long test to do, percent
  * @timeout: no socket call may wait longer, ms
@@ -102,6 +102,7 @@ u32 st_get_hdr(const u8 *hdr);
 int st_send(struct socket *sock, const void *buf, size_t len, int flags);
 int st_recv(struct socket *sock, void *buf, size_t len, int flags);
 int st_send_all(struct socket *sock, const void *buf, size_t len, int flags);
+int st_fill(struct socket *sock, const void *frame, u32 size);
 int st_recv_all(struct socket *sock, void *buf, size_t len, size_t chunk);
 int st_send_framed(struct socket *sock, const void *buf, u32 len);
 int st_send_frame(struct socket *sock, u32 seed, u32 len);
