@@ -94,6 +94,7 @@ run_suite() {
 
 suite() {
 	case $1 in
+	smbdr_api) with_dead_ends run_suite "$@" ;;
 	smbdr_close_far) on_slow_lo "$2" 'delay 20ms rate 100mbit' run_suite "$@" ;;
 	smbdr_rdma_stable) on_slow_lo "$2" 'delay 10ms' run_suite "$@" ;;
 	smbdr_fault) run_suite "$@" timeout=8000 ;;
@@ -101,6 +102,12 @@ suite() {
 	smbdr_netns) [[ $2 != rxe* ]] || between_namespaces "$2" ;;
 	*) run_suite "$@" ;;
 	esac
+}
+
+# With routes that lead nowhere, to addresses that are for documentation.
+with_dead_ends() {
+	check 'routes that lead nowhere' sh -c 'ip route replace unreachable 198.51.100.0/24 &&
+		ip -6 route replace unreachable 2001:db8:1::/48' && "$@"
 }
 
 # Beside the SMB server. It listens on the IPv4 wildcard only.
