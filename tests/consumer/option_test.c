@@ -3,8 +3,8 @@
  * Options: what is taken, refused, read again and inherited.
  *
  * First those of SOL_SMBDIRECT, with their ranges and defaults, and what two ends make of them when
- * they negotiate; TCP has none of that, with proto=6 these cases are skipped. Then options of other
- * levels and ioctls, which users of TCP sockets use without asking what the socket is.
+ * they negotiate; TCP has none of that, so with proto=6 these cases are left out. Then options of
+ * other levels and ioctls, which users of TCP sockets use without asking what the socket is.
  */
 #include <linux/delay.h>
 #include <linux/in6.h>
@@ -38,18 +38,32 @@ static const struct option_own {
 
 KUNIT_ARRAY_PARAM_DESC(option_own, option_own_cases, name);
 
+/* The class of the device of this bed. */
+static int option_device(void)
+{
+	struct smbdirect_info info = {};
+	struct st_pair p;
+
+	if (st_pair_open(&p, NULL, NULL))
+		return -1;
+	st_info(p.c, &info);
+	st_pair_close(&p);
+	return info.device_class;
+}
+
 static void option_own(struct kunit *test)
 {
 	const struct option_own *o = test->param_value;
 	struct socket *sock, *child = NULL, *c = NULL;
 	u16 port = st_port();
-	int val = -1;
+	int val = -1, use = o->max;
 
-	if (!st_ours())
-		kunit_skip(test, "no such options");
 	KUNIT_ASSERT_EQ(test, st_socket(&sock), 0);
 	KUNIT_EXPECT_EQ(test, st_getopt(sock, SOL_SMBDIRECT, o->opt, &val), 0);
 	KUNIT_EXPECT_EQ(test, val, o->def);
+	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, o->min), 0);
+	KUNIT_EXPECT_EQ(test, st_getopt(sock, SOL_SMBDIRECT, o->opt, &val), 0);
+	KUNIT_EXPECT_EQ(test, val, o->min);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, o->max), 0);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, o->max + 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, o->min - 1), -EINVAL);
@@ -59,11 +73,11 @@ static void option_own(struct kunit *test)
 	/* A length of two bytes is no int. */
 	KUNIT_EXPECT_EQ(test, do_sock_setsockopt(sock, false, SOL_SMBDIRECT, o->opt,
 						 KERNEL_SOCKPTR(&val), 2), -EINVAL);
+	/* A child has what its listener had; that has to suit the device. */
 	if (o->opt == SMBDIRECT_DEVICE_CLASS) {
-		st_release(&sock);
-		return;
+		use = option_device();
+		KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, use), 0);
 	}
-	/* A child has what its listener had. */
 	KUNIT_EXPECT_EQ(test, st_bind(sock, port), 0);
 	KUNIT_EXPECT_EQ(test, kernel_listen(sock, 2), 0);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, o->opt, o->max), -EISCONN);
@@ -72,7 +86,7 @@ static void option_own(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st_accept(sock, &child, 0), 0);
 	if (child) {
 		KUNIT_EXPECT_EQ(test, st_getopt(child, SOL_SMBDIRECT, o->opt, &val), 0);
-		KUNIT_EXPECT_EQ(test, val, o->max);
+		KUNIT_EXPECT_EQ(test, val, use);
 	}
 	st_release(&c);
 	st_release(&child);
@@ -84,8 +98,6 @@ static void option_unknown(struct kunit *test)
 	struct socket *sock;
 	int val = 0;
 
-	if (!st_ours())
-		kunit_skip(test, "no such options");
 	KUNIT_ASSERT_EQ(test, st_socket(&sock), 0);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, 0, 1), -ENOPROTOOPT);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT, 4711, 1), -ENOPROTOOPT);
@@ -105,8 +117,6 @@ static void option_negotiated(struct kunit *test)
 	struct smbdirect_info c, s;
 	struct st_pair p;
 
-	if (!st_ours())
-		kunit_skip(test, "nothing to negotiate");
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &server, &client), 0);
 	KUNIT_EXPECT_EQ(test, st_info(p.c, &c), 0);
 	KUNIT_EXPECT_EQ(test, st_info(p.s, &s), 0);
@@ -130,8 +140,6 @@ static void option_negotiated_default(struct kunit *test)
 	struct st_pair p;
 	int i;
 
-	if (!st_ours())
-		kunit_skip(test, "nothing to negotiate");
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, st_info(i ? p.s : p.c, &info), 0);
@@ -170,8 +178,6 @@ static void option_info_len(struct kunit *test)
 	u8 buf[256];
 	int i;
 
-	if (!st_ours())
-		kunit_skip(test, "no such option");
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
 	KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
 	for (i = 0; i < 2; i++) {
@@ -215,17 +221,9 @@ static int option_class_listen(const struct sockaddr_storage *at, int class)
 static void option_device_class(struct kunit *test)
 {
 	struct sockaddr_storage any = { .ss_family = st_cfg.addr.ss_family };
-	struct smbdirect_info info = {};
-	struct socket *sock = NULL;
-	struct st_pair p;
-	int class, own;
+	struct socket *ls, *sock = NULL;
+	int class, own = option_device();
 
-	if (!st_ours())
-		kunit_skip(test, "no devices");
-	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
-	KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
-	own = info.device_class;
-	st_pair_close(&p);
 	for (class = SMBDIRECT_DEVICE_IB; class <= SMBDIRECT_DEVICE_IWARP; class++) {
 		u16 port = st_port();
 
@@ -233,7 +231,7 @@ static void option_device_class(struct kunit *test)
 				class == own ? 0 : -EADDRNOTAVAIL);
 		KUNIT_EXPECT_EQ(test, option_class_listen(&any, class),
 				class == own ? 0 : -ECONNREFUSED);
-		KUNIT_ASSERT_EQ(test, st_listen(port, NULL, &p.ls), 0);
+		KUNIT_ASSERT_EQ(test, st_listen(port, NULL, &ls), 0);
 		KUNIT_EXPECT_EQ(test, st_socket(&sock), 0);
 		if (sock) {
 			KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_SMBDIRECT,
@@ -242,7 +240,7 @@ static void option_device_class(struct kunit *test)
 					class == own ? 0 : -ENETUNREACH);
 		}
 		st_release(&sock);
-		st_release(&p.ls);
+		st_release(&ls);
 	}
 }
 
@@ -287,8 +285,6 @@ static void option_foreign(struct kunit *test)
 	int val = 4711, ret, read;
 	struct socket *sock;
 
-	if (!st_ours())
-		kunit_skip(test, "what they mean there is TCP's affair");
 	KUNIT_ASSERT_EQ(test, st_socket(&sock), 0);
 	ret = st_setopt(sock, o->level, o->opt, o->val);
 	KUNIT_EXPECT_EQ(test, ret, other_family ? -ENOPROTOOPT : o->ret);
@@ -302,8 +298,6 @@ static void option_v6only_late(struct kunit *test)
 {
 	struct socket *sock;
 
-	if (!st_ours() || st_cfg.addr.ss_family != AF_INET6)
-		kunit_skip(test, "IPv6 only");
 	KUNIT_ASSERT_EQ(test, st_socket(&sock), 0);
 	KUNIT_EXPECT_EQ(test, st_bind(sock, st_port()), 0);
 	KUNIT_EXPECT_EQ(test, st_setopt(sock, SOL_IPV6, IPV6_V6ONLY, 1), -EINVAL);
@@ -360,7 +354,20 @@ static void option_queues(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, option_ioctl(p.s, SIOCINQ, &val), 0);
 	KUNIT_EXPECT_EQ(test, val, 0);
 	KUNIT_EXPECT_EQ(test, st_wait_sent(p.c), 0);
+	val = -1;
 	KUNIT_EXPECT_EQ(test, option_ioctl(p.c, SIOCOUTQNSD, &val), 0);
+	KUNIT_EXPECT_EQ(test, val, 0);
+	/* The first part of a frame waits for the rest. */
+	if (st_ours()) {
+		st_put_hdr(buf, 100);
+		KUNIT_EXPECT_EQ(test, st_send(p.c, buf, ST_HDR + 70, 0), ST_HDR + 70);
+		KUNIT_EXPECT_EQ(test, option_ioctl(p.c, SIOCOUTQNSD, &val), 0);
+		KUNIT_EXPECT_EQ(test, val, 70);
+		KUNIT_EXPECT_EQ(test, option_ioctl(p.c, SIOCOUTQ, &val), 0);
+		KUNIT_EXPECT_EQ(test, val, 70);
+		KUNIT_EXPECT_EQ(test, st_send(p.c, buf, 30, 0), 30);
+		KUNIT_EXPECT_EQ(test, st_wait_sent(p.c), 0);
+	}
 	KUNIT_EXPECT_EQ(test, option_ioctl(p.ls, SIOCINQ, &val), -EINVAL);
 	KUNIT_EXPECT_EQ(test, option_ioctl(p.c, SIOCATMARK + 0x100, &val), -ENOIOCTLCMD);
 	st_pair_close(&p);
@@ -428,7 +435,57 @@ out:
 	st_pair_close(&p);
 }
 
+/* SO_SNDBUF and SO_RCVBUF as they are when nobody has set them, and at a child. */
+static void option_buffers(struct kunit *test)
+{
+	struct st_pair p;
+	int i, val;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	for (i = 0; i < 2; i++) {
+		struct socket *sock = i ? p.s : p.c;
+
+		KUNIT_EXPECT_EQ(test, st_getopt(sock, SOL_SOCKET, SO_SNDBUF, &val), 0);
+		KUNIT_EXPECT_EQ(test, val, SZ_4M);
+		KUNIT_EXPECT_EQ(test, st_getopt(sock, SOL_SOCKET, SO_RCVBUF, &val), 0);
+		KUNIT_EXPECT_EQ(test, val, SZ_4M);
+	}
+	st_pair_close(&p);
+}
+
+/* What is no int: of a listener, which has negotiated nothing, and in the words of TCP. */
+static void option_structs(struct kunit *test)
+{
+	struct smbdirect_info info;
+	struct tcp_info ti = {};
+	struct st_pair p;
+	int len;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, st_info(p.ls, &info), 0);
+	KUNIT_EXPECT_TRUE(test, !memchr_inv(&info, 0, sizeof(info)));
+	KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
+	len = sizeof(ti);
+	KUNIT_EXPECT_EQ(test, st_read_opt(p.c, SOL_TCP, TCP_INFO, &ti, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, (int)sizeof(ti));
+	KUNIT_EXPECT_EQ(test, ti.tcpi_state, TCP_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, ti.tcpi_snd_mss, info.max_send_size - 24);
+	KUNIT_EXPECT_EQ(test, ti.tcpi_rcv_mss, info.max_recv_size - 24);
+	KUNIT_EXPECT_GT(test, ti.tcpi_rto, 0);
+	memset(&ti, 0xee, sizeof(ti));
+	len = 1;
+	KUNIT_EXPECT_EQ(test, st_read_opt(p.ls, SOL_TCP, TCP_INFO, &ti, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 1);
+	KUNIT_EXPECT_EQ(test, ti.tcpi_state, TCP_LISTEN);
+	KUNIT_EXPECT_TRUE(test, !memchr_inv((u8 *)&ti + 1, 0xee, sizeof(ti) - 1));
+	st_pair_close(&p);
+}
+
 static struct kunit_case option_test_cases[] = {
+	KUNIT_CASE(option_inherited),
+	KUNIT_CASE(option_queues),
+	KUNIT_CASE(option_rcvlowat),
+	ST_ONLY(ours),
 	KUNIT_CASE_PARAM(option_own, option_own_gen_params),
 	KUNIT_CASE(option_unknown),
 	KUNIT_CASE(option_negotiated),
@@ -436,10 +493,10 @@ static struct kunit_case option_test_cases[] = {
 	KUNIT_CASE_PARAM(option_info_len, option_len_gen_params),
 	KUNIT_CASE(option_device_class),
 	KUNIT_CASE_PARAM(option_foreign, option_gen_params),
+	KUNIT_CASE(option_buffers),
+	KUNIT_CASE(option_structs),
+	ST_ONLY(v6_ours),
 	KUNIT_CASE(option_v6only_late),
-	KUNIT_CASE(option_inherited),
-	KUNIT_CASE(option_queues),
-	KUNIT_CASE(option_rcvlowat),
 	{}
 };
 
