@@ -14,8 +14,11 @@
 #include <linux/folio_queue.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/uio.h>
+#include <linux/unaligned.h>
 #include <linux/xarray.h>
 #include "smbdr_test.h"
 
@@ -92,11 +95,11 @@ static void flows_free(struct flow *f)
 		kfree(f);
 }
 
-static u32 flow_step;
+static u32 flow_step, flow_first;
 
 static u32 flow_rising(struct flow *f, u32 i)
 {
-	return 1 + i * flow_step;
+	return flow_first + i * flow_step;
 }
 
 static u32 flow_listed(struct flow *f, u32 i)
@@ -122,9 +125,18 @@ static const struct stream_chunk {
 	{ "4096", 4096 }, { "whole", ST_WHOLE },
 };
 
-KUNIT_ARRAY_PARAM_DESC(stream_chunk, stream_chunks, name);
+/* Megabytes in smaller pieces prove nothing more. */
+static const struct stream_chunk stream_large_chunks[] = {
+	{ "100", 100 }, { "4096", 4096 }, { "whole", ST_WHOLE },
+};
 
-/* Every frame size from 1 to 3000. */
+KUNIT_ARRAY_PARAM_DESC(stream_chunk, stream_chunks, name);
+KUNIT_ARRAY_PARAM_DESC(stream_large_chunk, stream_large_chunks, name);
+
+/*
+ * Every frame size from 1 to 3000. Where that takes too long each chunk has a part of
+ * them, and all chunks together have all, if one in eight or more is done.
+ */
 static void stream_sizes(struct kunit *test)
 {
 	const struct stream_chunk *c = test->param_value;
@@ -132,6 +144,7 @@ static void stream_sizes(struct kunit *test)
 	struct st_pair p;
 
 	flow_step = st_cfg.scale >= 100 ? 1 : 100 / max(st_cfg.scale, 1U);
+	flow_first = 1 + (c - stream_chunks) % flow_step;
 	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
 	*f = (struct flow) {
 		.from = p.c, .to = p.s, .size = flow_rising, .count = 3000 / flow_step,
@@ -175,13 +188,11 @@ static void stream_limits(struct kunit *test)
 	static u32 sizes[64];
 	struct st_pair p;
 
-	if (c->chunk && c->chunk < 100)
-		kunit_skip(test, "2 MiB in such pieces prove nothing more");
 	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
 	if (p.s) {
 		*f = (struct flow) {
 			.from = p.c, .to = p.s, .size = flow_listed, .sizes = sizes,
-			.chunk = c->chunk, .max = SZ_2M,
+			.chunk = c->chunk, .max = ST_DEFAULT_FRAME_LIMIT,
 		};
 		f->count = stream_limit_sizes(p.c, sizes);
 		flows_run(test, f, 1);
@@ -194,24 +205,23 @@ static void stream_limits(struct kunit *test)
 	flows_free(f);
 }
 
-/* The largest frame that the option asks for. */
+/* The largest frame that there can be: 16 MiB - 1. */
 static void stream_large_limit(struct kunit *test)
 {
-	const struct st_opts o = { .max_frag = SZ_2M };
+	const struct st_opts o = { .max_frag = ST_PATTERN_MAX };
+	struct flow *f = flows_new(test, 1);
 	struct st_pair p;
 
-	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
-	if (st_ours()) {
-		struct flow *f = flows_new(test, 1);
-
-		*f = (struct flow) {
-			.from = p.c, .to = p.s, .size = flow_constant,
-			.count = 4, .max = SZ_2M,
-		};
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, &o, &o), 0);
+	*f = (struct flow) {
+		.from = p.c, .to = p.s, .size = flow_constant, .count = 1, .max = ST_PATTERN_MAX,
+	};
+	if (p.s) {
 		flows_run(test, f, 1);
-		flows_free(f);
+		KUNIT_EXPECT_EQ(test, st_ping(p.c, p.s, 1), 0);
 	}
 	st_pair_close(&p);
+	flows_free(f);
 }
 
 /* A frame of 10 bytes cut in two at every place, also inside of the header. */
@@ -362,6 +372,8 @@ static void stream_waitall(struct kunit *test)
 static void stream_dontwait(struct kunit *test)
 {
 	const u32 len = 5000;
+	/* What waits at both ends, and between them as much as the credits are worth. */
+	const u64 least = SZ_4M, most = 2 * SZ_4M + 255 * SZ_8K + len;
 	u64 taken = 0, read = 0;
 	struct st_pair p;
 	u8 *frame, *buf;
@@ -373,7 +385,7 @@ static void stream_dontwait(struct kunit *test)
 	st_put_hdr(frame, len);
 	memcpy(frame + ST_HDR, st_pattern(3), len);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
-	while (taken < 256 << 20) {
+	while (taken < SZ_64M) {
 		u32 at = taken % (len + ST_HDR);
 
 		ret = st_send(p.c, frame + at, len + ST_HDR - at, MSG_DONTWAIT);
@@ -384,6 +396,10 @@ static void stream_dontwait(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_EQ_MSG(test, ret, -EAGAIN, "after %llu bytes", taken);
+	if (st_ours()) {
+		KUNIT_EXPECT_GT(test, taken, least);
+		KUNIT_EXPECT_LT(test, taken, most);
+	}
 	KUNIT_EXPECT_FALSE(test, st_poll(p.c) & EPOLLOUT);
 	/* Finish the last frame, or nothing of it would arrive. */
 	KUNIT_EXPECT_EQ(test, st_wait_poll(p.s, EPOLLIN, st_cfg.timeout), 0);
@@ -820,8 +836,6 @@ static void stream_credit(struct kunit *test)
 {
 	const struct stream_credits *c = test->param_value;
 
-	if (!st_ours())
-		kunit_skip(test, "no credits");
 	stream_with(test, &c->server, &c->client);
 }
 
@@ -851,8 +865,6 @@ static void stream_message_size(struct kunit *test)
 {
 	const struct stream_msg *m = test->param_value;
 
-	if (!st_ours())
-		kunit_skip(test, "no messages");
 	stream_with(test, &m->server, &m->client);
 }
 
@@ -898,12 +910,9 @@ static void stream_memory_returns(struct kunit *test)
 	char was[80] = "";
 	struct st_thread *t;
 	struct st_pair p;
-	u32 n = 0, i;
+	int n, i, ret;
 	u8 *buf;
-	int ret;
 
-	if (!st_ours())
-		kunit_skip(test, "about our memory limits");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(stream_mem));
 	KUNIT_ASSERT_EQ(test, stream_mem_get(was, sizeof(was)), 0);
 	buf = kunit_kzalloc(test, len + ST_HDR, GFP_KERNEL);
@@ -917,12 +926,9 @@ static void stream_memory_returns(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
 	/* Until one frame waits for a credit: far less than SO_SNDBUF, so it was short. */
 	st_put_hdr(buf, len);
-	do {
-		ret = st_send(p.c, buf, len + ST_HDR, MSG_DONTWAIT);
-		n += ret > 0;
-	} while (n < 1000 && (ret > 0 || !st_wait_poll(p.c, EPOLLOUT, 500)));
-	KUNIT_EXPECT_EQ_MSG(test, ret, -EAGAIN, "after %u frames", n);
-	KUNIT_EXPECT_LT(test, n * len, 3 * SZ_1M);
+	n = st_fill(p.c, buf, len + ST_HDR);
+	KUNIT_EXPECT_GT(test, n, 0);
+	KUNIT_EXPECT_LT(test, n * (int)len, 3 * SZ_1M);
 	b->sock = p.c;
 	st_put_hdr(b->frame, 100);
 	t = st_run("blocked", stream_blocked_thread, b);
@@ -933,7 +939,7 @@ static void stream_memory_returns(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st_recv(p.c, buf, 1, MSG_DONTWAIT), -EAGAIN);
 	for (i = 0, ret = 0; !ret && i < n; i++)
 		ret = st_recv_all(p.s, buf, len + ST_HDR, 0);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %d of %d", i, n);
 	KUNIT_EXPECT_EQ(test, st_join(t, st_cfg.timeout), 0);
 out:
 	stream_mem_set(was);
@@ -942,9 +948,309 @@ out:
 		kfree(b);
 }
 
+/* A quarter of the memory, in pages. Nothing has changed it for good. */
+static void stream_memory_default(struct kunit *test)
+{
+	unsigned long mem[3] = {}, all = nr_free_buffer_pages();
+	char text[80] = "";
+	int got;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(stream_mem));
+	KUNIT_ASSERT_EQ(test, stream_mem_get(text, sizeof(text)), 0);
+	got = sscanf(text, "%lu %lu %lu", &mem[0], &mem[1], &mem[2]);
+	KUNIT_EXPECT_EQ(test, got, 3);
+	KUNIT_EXPECT_LT(test, mem[0], mem[1]);
+	KUNIT_EXPECT_LT(test, mem[1], mem[2]);
+	/* What there is of it changes a little. */
+	KUNIT_EXPECT_GT(test, mem[2], all / 4 - all / 64);
+	KUNIT_EXPECT_LT(test, mem[2], all / 4 + all / 64);
+}
+
+#define WRITERS		3
+#define WRITERS_LEN	40000	/* at most; several messages */
+#define WRITERS_HEAD	8	/* who, and which */
+
+struct stream_writer {
+	struct socket *sock;
+	u32 nr, count;
+	u32 interrupted;	/* times */
+	u8 frame[2][ST_HDR + WRITERS_LEN];
+};
+
+static u32 stream_writer_len(u32 nr, u32 i)
+{
+	u32 x = (i * WRITERS + nr + 1) * 2654435761U;
+
+	return WRITERS_HEAD + (x >> 8) % (WRITERS_LEN - WRITERS_HEAD);
+}
+
+static void stream_writer_frame(u8 *frame, u32 nr, u32 i)
+{
+	u32 len = stream_writer_len(nr, i);
+
+	st_put_hdr(frame, len);
+	put_unaligned_be32(nr, frame + ST_HDR);
+	put_unaligned_be32(i, frame + ST_HDR + 4);
+	memcpy(frame + ST_HDR + WRITERS_HEAD, st_pattern(nr * 1000 + i), len - WRITERS_HEAD);
+}
+
+/*
+ * Whole frames: one in a call, or two, header and body apart. A call that a signal ends has
+ * taken whole frames, or nothing.
+ */
+static int stream_writer_thread(struct st_thread *t)
+{
+	struct stream_writer *w = t->arg;
+	u32 i, n;
+	int ret;
+
+	for (i = 0; i < w->count; i += n) {
+		struct msghdr msg = { .msg_flags = MSG_NOSIGNAL | (i % 2 ? MSG_MORE : 0) };
+		struct kvec v[4];
+		size_t total = 0;
+		u32 k;
+
+		n = min(1 + i % 2, w->count - i);
+		st_where(t, "send frame %u", i);
+		for (k = 0; k < n; k++) {
+			u8 *frame = w->frame[k];
+
+			stream_writer_frame(frame, w->nr, i + k);
+			v[2 * k] = (struct kvec) { frame, ST_HDR };
+			v[2 * k + 1] = (struct kvec) { frame + ST_HDR, st_get_hdr(frame) };
+			total += ST_HDR + st_get_hdr(frame);
+		}
+		ret = kernel_sendmsg(w->sock, &msg, v, 2 * n, total);
+		if (ret == -EINTR || ret == -ERESTARTSYS)
+			n = 0;
+		else if (n == 2 && ret == v[0].iov_len + v[1].iov_len)
+			n = 1;
+		else if (ret != total)
+			return ret < 0 ? ret : -EMSGSIZE;
+		if (signal_pending(current)) {
+			flush_signals(current);
+			w->interrupted++;
+		}
+	}
+	return 0;
+}
+
+/* Each frame is one of somebody's, whole, and the next one of his. @t is interrupted. */
+static int stream_writers_read(struct socket *sock, u32 count, u8 *buf, u8 *want,
+			       struct st_thread *t)
+{
+	u32 next[WRITERS] = {}, i, nr;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		if (t && i % 10 == 0)
+			send_sig(SIGINT, t->task, 1);
+		ret = st_recv_all(sock, buf, ST_HDR, 0);
+		if (ret)
+			return ret;
+		if (st_get_hdr(buf) < WRITERS_HEAD || st_get_hdr(buf) > WRITERS_LEN)
+			return -EBADMSG;
+		ret = st_recv_all(sock, buf + ST_HDR, st_get_hdr(buf), 0);
+		if (ret)
+			return ret;
+		nr = get_unaligned_be32(buf + ST_HDR);
+		if (nr >= WRITERS)
+			return -EBADMSG;
+		stream_writer_frame(want, nr, next[nr]++);
+		if (memcmp(buf, want, ST_HDR + st_get_hdr(want)))
+			return -EILSEQ;
+	}
+	return 0;
+}
+
+static const struct stream_peace {
+	const char *name;
+	bool signals;
+} stream_peaces[] = {
+	{ "in peace" }, { "one of them interrupted", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(stream_peace, stream_peaces, name);
+
+/* Frames of several writers that are each given in one call are not mixed. */
+static void stream_writers(struct kunit *test)
+{
+	const struct stream_peace *peace = test->param_value;
+	const u32 count = st_scaled(1000, 100);
+	struct stream_writer *w = kvcalloc(WRITERS + 1, sizeof(*w), GFP_KERNEL);
+	struct st_thread *t[WRITERS];
+	struct st_pair p;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	KUNIT_EXPECT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	if (p.s) {
+		/* So that they wait for space, which is where they meet. */
+		KUNIT_EXPECT_EQ(test, st_setopt(p.c, SOL_SOCKET, SO_SNDBUF, SZ_64K), 0);
+		for (i = 0; i < WRITERS; i++) {
+			w[i].sock = p.c;
+			w[i].nr = i;
+			w[i].count = count;
+			t[i] = st_run("writes", stream_writer_thread, &w[i]);
+		}
+		KUNIT_EXPECT_EQ(test, stream_writers_read(p.s, WRITERS * count,
+							  w[WRITERS].frame[0],
+							  w[WRITERS].frame[1],
+							  peace->signals ? t[0] : NULL), 0);
+		/* If the reader has given up. */
+		kernel_sock_shutdown(p.s, SHUT_RDWR);
+		for (i = 0; i < WRITERS; i++)
+			KUNIT_EXPECT_EQ(test, st_join(t[i], FLOW_LONG), 0);
+		if (peace->signals && !st_stuck())
+			KUNIT_EXPECT_GT(test, w[0].interrupted, 0);
+	}
+	st_pair_close(&p);
+	if (!st_stuck())
+		kvfree(w);
+}
+
+static const struct stream_bad {
+	const char *name;
+	u8 hdr[ST_HDR];
+	int ret;
+} stream_bads[] = {
+	{ "first byte 1", { 1, 0, 0, 10 }, -EINVAL },
+	{ "first byte of a NetBIOS keepalive", { 0x85, 0, 0, 0 }, -EINVAL },
+	{ "SMB2 without a header", { 0xfe, 'S', 'M', 'B' }, -EINVAL },
+	{ "length 0", { 0, 0, 0, 0 }, -EINVAL },
+	{ "one byte too long", { 0, 0x10, 0, 1 }, -EMSGSIZE },
+	{ "longest", { 0, 0xff, 0xff, 0xff }, -EMSGSIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(stream_bad, stream_bads, name);
+
+/*
+ * A header that is none, at the start of a call, behind a frame in the same call, and
+ * with its first bytes taken before. What is good goes through and the rest is not taken.
+ */
+static void stream_bad_header(struct kunit *test)
+{
+	const struct stream_bad *b = test->param_value;
+	const u32 good = ST_HDR + 100, more = 50;
+	u8 *out = kunit_kzalloc(test, good + ST_HDR + more, GFP_KERNEL);
+	u8 *in = kunit_kzalloc(test, good, GFP_KERNEL);
+	struct st_pair p;
+	int i;
+
+	KUNIT_ASSERT_TRUE(test, out && in);
+	st_put_hdr(out, 100);
+	memcpy(out + ST_HDR, st_pattern(1), 100);
+	memcpy(out + good, b->hdr, ST_HDR);
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, st_send(p.c, out + good, ST_HDR + more, 0), b->ret);
+	KUNIT_EXPECT_EQ(test, st_send(p.c, out, good + ST_HDR + more, 0), good);
+	KUNIT_EXPECT_EQ(test, st_send(p.c, out + good, ST_HDR + more, 0), b->ret);
+	KUNIT_EXPECT_EQ(test, st_recv_frame(p.s, 1, 100, 0, in), 0);
+	/* All is as before. */
+	KUNIT_EXPECT_EQ(test, st_send(p.c, out, good, 0), good);
+	KUNIT_EXPECT_EQ(test, st_recv_frame(p.s, 1, 100, 0, in), 0);
+	/* Not before the fourth byte it is known, and that one is not taken. */
+	KUNIT_EXPECT_EQ(test, st_send(p.c, out, good + 3, 0), good + 3);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, st_send(p.c, out + good + 3, 1 + more, 0), b->ret);
+	KUNIT_EXPECT_EQ(test, st_recv_frame(p.s, 1, 100, 0, in), 0);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(p.c, SHUT_WR), 0);
+	KUNIT_EXPECT_EQ(test, st_recv(p.s, in, 1, 0), 0);
+	st_pair_close(&p);
+}
+
+/* The credits of a connection that is used: four at first, then never more than 250. */
+static void stream_most_credits(struct kunit *test)
+{
+	struct smbdirect_info info = {};
+	u8 buf[ST_HDR + 10];
+	struct st_pair p;
+	u32 most = 0;
+	int i, n, ret = 0;
+
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, NULL, NULL), 0);
+	KUNIT_EXPECT_EQ(test, st_info(p.s, &info), 0);
+	KUNIT_EXPECT_LE(test, info.recv_posted, 4);
+	for (n = st_scaled(10, 3); !ret && n; n--) {
+		for (i = 0; !ret && i < 500; i++)
+			ret = st_send_frame(p.c, 1, 10);
+		for (i = 0; !ret && i < 500; i++) {
+			ret = st_recv_frame(p.s, 1, 10, 0, buf) ?: st_info(p.s, &info);
+			most = max(most, info.recv_posted);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, most, 125);
+	KUNIT_EXPECT_LE(test, most, 250);
+	st_pair_close(&p);
+}
+
+static const struct stream_lag {
+	const char *name;
+	u32 len;
+	int sndbuf;
+	struct st_opts o;
+} stream_lags[] = {
+	{ "small frames", 100 },
+	{ "frames of several messages", 50000 },
+	{ "one credit", 20000, 0, { .send_credits = 1, .recv_credits = 1 } },
+	{ "no room for a second frame", 1000, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(stream_lag, stream_lags, name);
+
+#define STREAM_LAGS	400
+#define STREAM_LATE	20	/* ms: less than any timer of ours that would repair it */
+
+/*
+ * Round trips that take as long as a timer: nobody was woken, but somebody looked later.
+ * A busy machine makes a few of them slow, a lost wake-up makes many so.
+ */
+static void stream_latency(struct kunit *test)
+{
+	const struct stream_lag *l = test->param_value;
+	unsigned int n = st_scaled(STREAM_LAGS, 60), late = 0, i;
+	u64 *us = kunit_kcalloc(test, n, sizeof(*us), GFP_KERNEL);
+	u8 *buf = kvmalloc(l->len + ST_HDR, GFP_KERNEL);
+	struct st_pair p;
+	u64 median;
+	int ret = 0;
+
+	KUNIT_ASSERT_TRUE(test, us && buf);
+	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &l->o, &l->o), 0);
+	if (l->sndbuf) {
+		KUNIT_EXPECT_EQ(test, st_setopt(p.c, SOL_SOCKET, SO_SNDBUF, l->sndbuf), 0);
+		KUNIT_EXPECT_EQ(test, st_setopt(p.s, SOL_SOCKET, SO_SNDBUF, l->sndbuf), 0);
+	}
+	for (i = 0; !ret && i < n; i++) {
+		u64 start = ktime_get_ns();
+
+		ret = st_send_frame(p.c, i, l->len);
+		/* It waits for the first one. */
+		if (!ret && l->sndbuf)
+			ret = st_send_frame(p.c, i, l->len) ?:
+			      st_recv_frame(p.s, i, l->len, 0, buf);
+		ret = ret ?: st_recv_frame(p.s, i, l->len, 0, buf);
+		ret = ret ?: st_send_frame(p.s, i, l->len);
+		ret = ret ?: st_recv_frame(p.c, i, l->len, 0, buf);
+		us[i] = div_u64(ktime_get_ns() - start, NSEC_PER_USEC);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "round trip %u", i);
+	median = st_median(us, n);
+	for (i = 0; i < n; i++)
+		late += us[i] > STREAM_LATE * USEC_PER_MSEC + 4 * median;
+	kunit_info(test, "median %llu us, most %llu us, %u of %u late", median, us[n - 1], late, n);
+	/* A timer is no rule either: 20 ms, or what two connections take here. */
+	KUNIT_EXPECT_LT(test, median, st_soon() / 25 * USEC_PER_MSEC);
+	KUNIT_EXPECT_LT(test, late, n / 10);
+	st_pair_close(&p);
+	kvfree(buf);
+}
+
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE_PARAM(stream_sizes, stream_chunk_gen_params),
-	KUNIT_CASE_PARAM(stream_limits, stream_chunk_gen_params),
+	KUNIT_CASE_PARAM(stream_limits, stream_large_chunk_gen_params),
 	KUNIT_CASE(stream_large_limit),
 	KUNIT_CASE(stream_split),
 	KUNIT_CASE(stream_pieces),
@@ -956,8 +1262,14 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(stream_slow_reader),
 	KUNIT_CASE(stream_quiet_reader),
 	KUNIT_CASE(stream_lowered_sndbuf),
-	KUNIT_CASE(stream_memory_returns),
 	KUNIT_CASE(stream_tiny),
+	ST_ONLY(ours),
+	KUNIT_CASE_PARAM(stream_latency, stream_lag_gen_params),
+	KUNIT_CASE_PARAM(stream_writers, stream_peace_gen_params),
+	KUNIT_CASE_PARAM(stream_bad_header, stream_bad_gen_params),
+	KUNIT_CASE(stream_most_credits),
+	KUNIT_CASE(stream_memory_default),
+	KUNIT_CASE(stream_memory_returns),
 	KUNIT_CASE_PARAM(stream_credit, stream_credits_gen_params),
 	KUNIT_CASE_PARAM(stream_message_size, stream_msg_gen_params),
 	{}
