@@ -63,25 +63,13 @@ static const struct idle_unread_case {
 
 KUNIT_ARRAY_PARAM_DESC(idle_unread, idle_unread_param, name);
 
-/* As many frames as are taken. */
-static unsigned int idle_fill(struct socket *sock, u8 *buf)
+static void idle_read(struct kunit *test, struct socket *sock, u8 *buf, int n)
 {
-	unsigned int n;
-
-	for (n = 0; n < 100000; n++)
-		if (st_send(sock, buf, 8000 + ST_HDR, MSG_DONTWAIT) != 8000 + ST_HDR)
-			break;
-	return n;
-}
-
-static void idle_read(struct kunit *test, struct socket *sock, u8 *buf, unsigned int n)
-{
-	unsigned int i;
-	int ret = 0;
+	int i, ret = 0;
 
 	for (i = 0; !ret && i < n; i++)
 		ret = st_recv_all(sock, buf, 8000 + ST_HDR, 0);
-	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %u of %u", i, n);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "frame %d of %d", i, n);
 }
 
 /* A reader that sleeps takes the credits away, but not the last breath. */
@@ -91,8 +79,8 @@ static void idle_unread(struct kunit *test)
 	const unsigned int timeout = st_cfg.timeout / 10, interval = timeout / 5;
 	const struct st_opts o = { .ka_interval = interval, .ka_timeout = timeout };
 	u8 *buf = kunit_kzalloc(test, 8000 + ST_HDR, GFP_KERNEL);
-	unsigned int n, m = 0;
 	struct st_pair p;
+	int n, m = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &o, &o), 0);
@@ -103,10 +91,10 @@ static void idle_unread(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st_recv(p.s, buf, 1, MSG_DONTWAIT), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, st_recv(p.c, buf, 1, MSG_DONTWAIT), -EAGAIN);
 	st_put_hdr(buf, 8000);
-	n = idle_fill(p.c, buf);
+	n = st_fill(p.c, buf, 8000 + ST_HDR);
 	KUNIT_EXPECT_GT(test, n, 0);
 	if (u->both)
-		m = idle_fill(p.s, buf);
+		m = st_fill(p.s, buf, 8000 + ST_HDR);
 	msleep(interval + 2 * timeout);
 	KUNIT_EXPECT_FALSE(test, (st_poll(p.s) | st_poll(p.c)) & (EPOLLHUP | EPOLLERR));
 	idle_read(test, p.s, buf, n);

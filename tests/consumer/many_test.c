@@ -92,12 +92,12 @@ static void many_close_all(struct socket **socks, unsigned int n)
 		st_release(&socks[i]);
 }
 
-/* All connects are started before the first accept. */
+/* All connects are started before the first accept: as many as the backlog, a burst. */
 static void many_at_once(struct kunit *test)
 {
 	/* The server's clock runs for all of them from the start. */
 	static const struct st_opts patient = { .negotiate_timeout = 20000 };
-	unsigned int i, n = st_scaled(200, 40);
+	unsigned int i, n = st_scaled(ST_BACKLOG, 40);
 	u8 buf[ST_HDR + 1000];
 	struct socket **c, **s;
 	u16 port = st_port();
