@@ -1201,15 +1201,19 @@ static const struct stream_lag {
 KUNIT_ARRAY_PARAM_DESC(stream_lag, stream_lags, name);
 
 #define STREAM_LAGS	400
-#define STREAM_LATE	20	/* ms: less than any timer of ours that would repair it */
-
 /*
  * Round trips that take as long as a timer: nobody was woken, but somebody looked later.
- * A busy machine makes a few of them slow, a lost wake-up makes many so.
+ * A busy machine makes a few of them slow, a lost wake-up makes many so. The bounds, in
+ * ms, are below the shortest timer of ours that would repair it, which is 50. User Mode
+ * Linux on a busy host takes up to 10 ms to wake another CPU, several times in a trip.
  */
+#define STREAM_LATE	20
+#define STREAM_LATE_SMP	45
+
 static void stream_latency(struct kunit *test)
 {
 	const struct stream_lag *l = test->param_value;
+	unsigned int bound = num_online_cpus() > 1 ? STREAM_LATE_SMP : STREAM_LATE;
 	unsigned int n = st_scaled(STREAM_LAGS, 60), late = 0, i;
 	u64 *us = kunit_kcalloc(test, n, sizeof(*us), GFP_KERNEL);
 	u8 *buf = kvmalloc(l->len + ST_HDR, GFP_KERNEL);
@@ -1239,10 +1243,10 @@ static void stream_latency(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "round trip %u", i);
 	median = st_median(us, n);
 	for (i = 0; i < n; i++)
-		late += us[i] > STREAM_LATE * USEC_PER_MSEC + 4 * median;
+		late += us[i] > bound * USEC_PER_MSEC + 2 * median;
 	kunit_info(test, "median %llu us, most %llu us, %u of %u late", median, us[n - 1], late, n);
-	/* A timer is no rule either: 20 ms, or what two connections take here. */
-	KUNIT_EXPECT_LT(test, median, st_soon() / 25 * USEC_PER_MSEC);
+	/* Nor is a timer the rule. */
+	KUNIT_EXPECT_LT(test, median, max(bound, st_soon() / 25) * USEC_PER_MSEC);
 	KUNIT_EXPECT_LT(test, late, n / 10);
 	st_pair_close(&p);
 	kvfree(buf);
