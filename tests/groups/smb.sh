@@ -77,7 +77,8 @@ multichannel() {
 			check "both channels carry data, $ends ends of ours" both_carry "$ends"
 		fi
 		rm "$SMB_MNT"/data?
-		one_goes
+		# The stock server does not let go of a device with I/O under way: rdma hangs, with either client.
+		[ "$(whose ksmbd)" != ours ] || one_goes
 		check 'unmount' umount_share
 	fi
 	KTAP_GROUP=$group
