@@ -15,7 +15,8 @@ messages_sent() { counter MsgSent; }
 
 # An end asks when it has heard nothing for its interval, which is 100 ms for nearly all of the suite. So
 # each of the two ends has one keepalive in an interval at most, and an empty message answers it.
-# Ping-pong would be hundreds of thousands.
+# Ping-pong would be hundreds of thousands. The third is for siw, where an end whose peer does not read
+# asks every 30 ms or so; rxe has one in an interval.
 keepalive() {
 	local transport=$1 sent empty asked ms=${EPOCHREALTIME/./}
 	sent=$(messages_sent) empty=$(counter EmptySent) asked=$(counter KeepaliveSent)
@@ -25,7 +26,7 @@ keepalive() {
 	asked=$(($(counter KeepaliveSent) - asked))
 	echo "keepalive on $transport: $sent messages, $empty empty, $asked keepalives in $ms ms" >&2
 	check "$transport: there are keepalives" test "$asked" -ge $((ms / 400))
-	check "$transport: but one of each end in an interval" test "$asked" -le $((2 * ms / 100))
+	check "$transport: but few in an interval" test "$asked" -le $((3 * ms / 100))
 	check "$transport: messages bounded" test "$empty" -le $((3 * asked))
 }
 
