@@ -39,9 +39,9 @@ busy_ticks() {
 	sleep "$idle_seconds"
 	echo $(($(busy) - before))
 }
-# Three seconds of somebody who spins are 300, each time. The bed itself takes 20, and 40 beside others;
-# emulated 150, so that there it is asked first. The middle one of three counts: two that agree.
-idle_limit=$((20 * idle_seconds))
+# Three seconds of somebody who spins are 300, each time. The bed itself takes 20, up to 120 while others
+# compile; emulated 150, so that there it is asked first. The middle one of three counts: two that agree.
+idle_limit=$((40 * idle_seconds))
 ! emulated || idle_limit=$(($(busy_ticks) + 50 * idle_seconds))
 rests() {
 	local transport=$1 what=$2 ticks rest=0 busy=0
