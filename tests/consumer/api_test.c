@@ -1043,7 +1043,7 @@ KUNIT_ARRAY_PARAM_DESC(api_told, api_told_cases, name);
 
 /*
  * The peer does not take what was accepted before shutdown(), for as long as SO_LINGER
- * says. That is told once, to who asks first; the rest hear of the end.
+ * says. That is told once, to the caller that asks first; the rest hear of the end.
  */
 static void api_told(struct kunit *test)
 {
