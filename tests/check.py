@@ -34,6 +34,8 @@ HOST = {
     'intree': (['tests/intree.sh'], ['release']),
     'compile': (['tests/compile.sh'], []),
     'commands': (['tests/commands.sh'], ['release']),
+    # Also where that kernel cannot boot.
+    'oldest': (['tests/vm/modules.sh', 'release', '6.12'], ['source 6.12']),
 }
 SMB_PAIR = re.compile(r'(ours|stock)-(ours|stock)$')
 # Groups that need a boot of their own, with what it has beside them.
@@ -94,14 +96,20 @@ def select(places, only):
     return chosen
 
 
+def no_source(series):
+    """Why there is no source of a series, or None."""
+    have = subprocess.run(['tests/vm/kernel.sh', 'have', series], capture_output=True, text=True, check=False)
+    return have.stderr.strip().splitlines()[-1] if have.returncode else None
+
+
 def cannot_boot(kernel):
     """Why this machine cannot run a kernel, or None."""
     series = re.match(r'\d+\.\d+', kernel)
     if not series:
         return None
-    have = subprocess.run(['tests/vm/kernel.sh', 'have', series[0]], capture_output=True, text=True, check=False)
-    if have.returncode:
-        return have.stderr.strip().splitlines()[-1]
+    reason = no_source(series[0])
+    if reason:
+        return reason
     # User Mode Linux without seccomp mode has a fixed size for the registers that ptrace sets.
     if 'amx_tile' in pathlib.Path('/proc/cpuinfo').read_text():
         return f'User Mode Linux {series[0]} does not start on a CPU with AMX'
@@ -167,6 +175,9 @@ def plan(steps, chosen):
         added(add_boot(steps, kernel, boot))
     order.sort(key=lambda entry: entry[0])
     for kernel in dict.fromkeys(k for _, step in order for k in sorted(step.kernels)):
+        if kernel.startswith('source '):
+            steps.kernel_is(kernel, no_source(kernel.removeprefix('source ')))
+            continue
         reason = cannot_boot(kernel)
         if reason:
             steps.kernel_is(kernel, reason)
