@@ -73,10 +73,26 @@ static void wait_regions(struct kunit *test)
 #define WAIT_WRITES	48
 #define WAIT_LEN	SZ_64K
 
+/**
+ * struct wait_order - writes to the same place
+ * @sock: who writes
+ * @owner: the memory that is written
+ * @local: what each of them writes
+ * @descs: the owner's
+ * @nr: number of @descs
+ * @left: those that are not done
+ * @queued: those that were not done when the last had been submitted
+ * @err: what the last callback or call with an error said
+ * @all: none is left
+ */
 struct wait_order {
+	struct socket *sock;
 	struct st_mem owner;
 	struct st_mem local[WAIT_WRITES];
+	const struct smbdr_kern_desc *descs;
+	u32 nr;
 	atomic_t left;
+	int queued;
 	int err;
 	struct completion all;
 };
@@ -91,14 +107,35 @@ static void wait_order_done(void *arg, int err)
 		complete(&o->all);
 }
 
-/* Transfers to the same place, faster than they can be done: the last one stays. */
+static int wait_order_submit(struct wait_order *o, u32 i, void (*done)(void *arg, int err))
+{
+	return st_submit(o->sock, &o->local[i], SMBDR_KERN_RDMA_WRITE, o->descs, o->nr, 0, done, o);
+}
+
+/* Callbacks come one at a time, so none of these is done before this one returns. */
+static void wait_order_first(void *arg, int err)
+{
+	struct wait_order *o = arg;
+	u32 i;
+
+	for (i = 1; i < WAIT_WRITES && !err; i++)
+		err = wait_order_submit(o, i, wait_order_done);
+	o->queued = atomic_read(&o->left) - 1;
+	if (err) {
+		o->err = err;
+		complete(&o->all);
+		return;
+	}
+	wait_order_done(o, 0);
+}
+
+/* Transfers to the same place that wait for each other: the last one stays. */
 static void wait_order(struct kunit *test)
 {
 	struct wait_order *o = kvzalloc(sizeof(*o), GFP_KERNEL);
-	const struct smbdr_kern_desc *descs;
 	struct smbdr_kern_mr *mr;
 	struct st_pair p;
-	u32 nr, i;
+	u32 i;
 
 	KUNIT_ASSERT_NOT_NULL(test, o);
 	KUNIT_ASSERT_EQ(test, st_pair_and_mem(&p, &o->owner, WAIT_LEN), 0);
@@ -110,19 +147,16 @@ static void wait_order(struct kunit *test)
 	}
 	mr = st_register(p.c, &o->owner, SMBDR_KERN_REMOTE_WRITE);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(mr));
-	descs = smbdr_kern_mr_descs(mr, &nr);
+	o->sock = p.s;
+	o->descs = smbdr_kern_mr_descs(mr, &o->nr);
 	KUNIT_EXPECT_EQ(test, st_tell(p.c, p.s), 0);
-	for (i = 0; i < WAIT_WRITES; i++)
-		KUNIT_ASSERT_EQ(test, st_submit(p.s, &o->local[i], SMBDR_KERN_RDMA_WRITE, descs, nr,
-						0, wait_order_done, o), 0);
-	/* Or nothing had to wait, and there was no order to keep. */
-	KUNIT_EXPECT_GT(test, atomic_read(&o->left), 1);
-	if (!wait_for_completion_timeout(&o->all, msecs_to_jiffies(st_cfg.timeout))) {
-		KUNIT_FAIL(test, "%d are missing", atomic_read(&o->left));
+	KUNIT_ASSERT_EQ(test, wait_order_submit(o, 0, wait_order_first), 0);
+	if (!wait_for_completion_timeout(&o->all, msecs_to_jiffies(st_cfg.timeout)) || o->err) {
+		KUNIT_FAIL(test, "%d are missing, error %d", atomic_read(&o->left), o->err);
 		st_calls_lost();
 		return;
 	}
-	KUNIT_EXPECT_EQ(test, o->err, 0);
+	KUNIT_EXPECT_EQ(test, o->queued, WAIT_WRITES - 1);
 	KUNIT_EXPECT_EQ(test, st_tell(p.s, p.c), 0);
 	smbdr_kern_mr_deregister(mr);
 	KUNIT_EXPECT_TRUE(test, st_mem_same(&o->owner, WAIT_WRITES - 1));
