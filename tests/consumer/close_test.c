@@ -735,7 +735,8 @@ static void close_thirty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st_wait_poll(shut.c, EPOLLERR, st_cfg.timeout), 0);
 	ms = jiffies_to_msecs(jiffies - start);
 	KUNIT_EXPECT_GE(test, ms, 30000);
-	KUNIT_EXPECT_LT(test, ms, 30000 + st_soon());
+	/* The kernel's timers may come late by an eighth of their time. */
+	KUNIT_EXPECT_LT(test, ms, 30000 + 30000 / 8 + st_soon());
 	KUNIT_EXPECT_EQ(test, st_recv(shut.c, buf, 1, 0), -ETIMEDOUT);
 	st_pair_close(&closed);
 	st_pair_close(&shut);
