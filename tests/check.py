@@ -107,13 +107,7 @@ def cannot_boot(kernel):
     series = re.match(r'\d+\.\d+', kernel)
     if not series:
         return None
-    reason = no_source(series[0])
-    if reason:
-        return reason
-    # User Mode Linux without seccomp mode has a fixed size for the registers that ptrace sets.
-    if 'amx_tile' in pathlib.Path('/proc/cpuinfo').read_text():
-        return f'User Mode Linux {series[0]} does not start on a CPU with AMX'
-    return None
+    return no_source(series[0])
 
 
 def kernel_argv(kernel):

@@ -91,6 +91,11 @@ esac
 [ -z "${DEVICES:-}" ] || append+=" smbdr_devices=${DEVICES// /,}"
 [ -z "${MTU:-}" ] || append+=" smbdr_mtu=$MTU"
 
+# See there.
+case $bed-$series in
+uml-6.*) "${CC:-gcc}" -shared -fPIC -O2 -Wall -o "$out/xstate.so" "$here/xstate.c" ;;
+esac
+
 results=$out/results.ktap
 : >"$results"
 start=$SECONDS
@@ -140,9 +145,14 @@ boot() {
 	else
 		args+=("mem=$mem" root=none rootfstype=hostfs hostfs=/ con=null con0=null,fd:1 ssl=null)
 		[ -z "${NET_FD:-}" ] || args+=("vec0:transport=fd,fd=$NET_FD")
+		command=("$build/linux")
 		# SMP needs the seccomp mode; before 6.19 there is neither.
-		case $series-$flavour in 6.*) ;; *-lockdep) args+=(seccomp=on) ;; *) args+=(seccomp=on "ncpus=$cpus") ;; esac
-		command=("$build/linux" "${args[@]}")
+		case $series-$flavour in
+		6.*) command=(env "LD_PRELOAD=$out/xstate.so" "$build/linux") ;;
+		*-lockdep) args+=(seccomp=on) ;;
+		*) args+=(seccomp=on "ncpus=$cpus") ;;
+		esac
+		command+=("${args[@]}")
 	fi
 
 	# One session of its own, so that all of the UML's processes can be killed at once. With SIGKILL
