@@ -388,10 +388,16 @@ const struct msg *peer_take(void)
 	return m;
 }
 
+/* What comes soon is taken soon; who waits for long does not keep a CPU busy. */
+static void nap(unsigned int *naps)
+{
+	usleep((*naps)++ < 50 ? 200 : 5000);
+}
+
 const struct msg *peer_poll(int ms)
 {
 	double end = peer_now() + ms / 1e3;
-	unsigned int spin = 0;
+	unsigned int spin = 0, naps = 0;
 
 	for (;;) {
 		const struct msg *m = peer_take();
@@ -405,7 +411,7 @@ const struct msg *peer_poll(int ms)
 			return peer_take();
 		if (peer_now() >= end)
 			return NULL;
-		usleep(200);
+		nap(&naps);
 	}
 }
 
@@ -433,11 +439,12 @@ bool peer_is_deaf(void)
 bool peer_silent(int ms)
 {
 	double end = peer_now() + ms / 1e3;
+	unsigned int naps = 0;
 
 	while (peer_now() < end) {
 		if (peer_take() || peer->flushed || !peer_connected())
 			return false;
-		usleep(1000);
+		nap(&naps);
 	}
 	return true;
 }
@@ -454,6 +461,7 @@ void peer_expect_disconnect(void)
 {
 	double end = peer_now() + GONE;
 	const struct msg *m;
+	unsigned int naps = 0;
 	bool more = true;
 
 	while (more) {
@@ -462,7 +470,7 @@ void peer_expect_disconnect(void)
 		peer_check(!more || peer_now() < end, "still connected after %d s", GONE);
 		while ((m = peer_take()))
 			peer_check(peer->talking, "%u bytes instead of the end", m->len);
-		usleep(1000);
+		nap(&naps);
 	}
 }
 
