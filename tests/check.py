@@ -34,8 +34,6 @@ HOST = {
     'intree': (['tests/intree.sh'], ['release']),
     'compile': (['tests/compile.sh'], []),
     'commands': (['tests/commands.sh'], ['release']),
-    # Also where that kernel cannot boot.
-    'oldest': (['tests/vm/modules.sh', 'release', '6.12'], ['source 6.12']),
 }
 SMB_PAIR = re.compile(r'(ours|stock)-(ours|stock)$')
 # Groups that need a boot of their own, with what it has beside them.
@@ -96,18 +94,13 @@ def select(places, only):
     return chosen
 
 
-def no_source(series):
-    """Why there is no source of a series, or None."""
-    have = subprocess.run(['tests/vm/kernel.sh', 'have', series], capture_output=True, text=True, check=False)
-    return have.stderr.strip().splitlines()[-1] if have.returncode else None
-
-
 def cannot_boot(kernel):
-    """Why this machine cannot run a kernel, or None."""
+    """Why this machine cannot run a kernel: there is no source of its series; or None."""
     series = re.match(r'\d+\.\d+', kernel)
     if not series:
         return None
-    return no_source(series[0])
+    have = subprocess.run(['tests/vm/kernel.sh', 'have', series[0]], capture_output=True, text=True, check=False)
+    return have.stderr.strip().splitlines()[-1] if have.returncode else None
 
 
 def kernel_argv(kernel):
@@ -169,9 +162,6 @@ def plan(steps, chosen):
         added(add_boot(steps, kernel, boot))
     order.sort(key=lambda entry: entry[0])
     for kernel in dict.fromkeys(k for _, step in order for k in sorted(step.kernels)):
-        if kernel.startswith('source '):
-            steps.kernel_is(kernel, no_source(kernel.removeprefix('source ')))
-            continue
         reason = cannot_boot(kernel)
         if reason:
             steps.kernel_is(kernel, reason)
