@@ -3,15 +3,56 @@
  * Nobody says a word for many keepalive intervals.
  *
  * The connection has to stay, whoever has the shorter interval, and so does
- * one whose reader is asleep over unread data. Whether the keepalives answer
- * each other without end cannot be seen from here: the group script compares
- * the counters in /proc/net/smbdirect before and after.
+ * one whose reader is asleep over unread data. Meanwhile each end sends one
+ * keepalive in its interval at most. How the connections end is not measured
+ * here: the group script compares the counters before and after the suite.
  */
 #include <linux/delay.h>
 #include <linux/poll.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include "smbdr_test.h"
+
+/**
+ * struct idle_mark - where the counters stood
+ * @asked: KeepaliveSent
+ * @sent: MsgSent
+ * @at: jiffies
+ */
+struct idle_mark {
+	u64 asked, sent;
+	unsigned long at;
+};
+
+/* Ends of the last case may still be closing, and over iWARP these ask in quick succession. */
+static void idle_mark(struct kunit *test, struct idle_mark *m)
+{
+	KUNIT_EXPECT_EQ(test, st_until(st_counter("ConnActive") + st_counter("ConnPassive") ==
+				       st_counter("ConnClosed") + 2, st_cfg.timeout), 0);
+	/* The time first: it must cover all that is counted. */
+	m->at = jiffies;
+	m->asked = st_counter("KeepaliveSent");
+	m->sent = st_counter("MsgSent");
+}
+
+/*
+ * Most keepalives since then of two ends that are both open. Two of one end are a whole interval
+ * apart, so there is room for one more than there are whole intervals.
+ */
+static u64 idle_most(const struct idle_mark *m, unsigned int server, unsigned int client)
+{
+	unsigned int ms = jiffies_to_msecs(jiffies - m->at);
+
+	return ms / server + 1 + ms / client + 1;
+}
+
+static void idle_asked(struct kunit *test, const struct idle_mark *m, const struct st_opts *server,
+		       const struct st_opts *client)
+{
+	u64 asked = st_counter("KeepaliveSent") - m->asked;
+
+	KUNIT_EXPECT_LE(test, asked, idle_most(m, server->ka_interval, client->ka_interval));
+}
 
 static const struct idle_case {
 	const char *name;
@@ -34,10 +75,12 @@ static void idle_stays(struct kunit *test)
 {
 	const struct idle_case *i = test->param_value;
 	struct smbdirect_info info;
+	struct idle_mark mark;
 	struct st_pair p;
 	u8 byte;
 
 	KUNIT_ASSERT_EQ(test, st_pair_open(&p, &i->server, &i->client), 0);
+	idle_mark(test, &mark);
 	if (st_ours()) {
 		KUNIT_EXPECT_EQ(test, st_info(p.c, &info), 0);
 		KUNIT_EXPECT_EQ(test, info.keepalive_interval, i->client.ka_interval);
@@ -49,6 +92,7 @@ static void idle_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st_recv(p.s, &byte, 1, MSG_DONTWAIT), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, st_ping(p.s, p.c, 1000), 0);
 	KUNIT_EXPECT_EQ(test, st_ping(p.c, p.s, 100000), 0);
+	idle_asked(test, &mark, &i->server, &i->client);
 	st_pair_close(&p);
 }
 
@@ -79,6 +123,7 @@ static void idle_unread(struct kunit *test)
 	const unsigned int timeout = st_cfg.timeout / 10, interval = timeout / 5;
 	const struct st_opts o = { .ka_interval = interval, .ka_timeout = timeout };
 	u8 *buf = kunit_kzalloc(test, 8000 + ST_HDR, GFP_KERNEL);
+	struct idle_mark mark;
 	struct st_pair p;
 	int n, m = 0;
 
@@ -95,7 +140,13 @@ static void idle_unread(struct kunit *test)
 	KUNIT_EXPECT_GT(test, n, 0);
 	if (u->both)
 		m = st_fill(p.s, buf, 8000 + ST_HDR);
-	msleep(interval + 2 * timeout);
+	msleep(interval);
+	idle_mark(test, &mark);
+	msleep(2 * timeout);
+	idle_asked(test, &mark, &o, &o);
+	/* Twice in an interval an end sends a sign of life, with a credit for a message of data. */
+	KUNIT_EXPECT_LE(test, st_counter("MsgSent") - mark.sent,
+			4 * idle_most(&mark, interval, interval));
 	KUNIT_EXPECT_FALSE(test, (st_poll(p.s) | st_poll(p.c)) & (EPOLLHUP | EPOLLERR));
 	idle_read(test, p.s, buf, n);
 	idle_read(test, p.c, buf, m);
