@@ -122,7 +122,7 @@ dump_stacks() {
 # KUnit waits for a case without a way out. Emulated, that may take minutes.
 hung=60
 grep -qw hostfs /proc/filesystems || hung=900
-scaled "$hung" >/proc/sys/kernel/hung_task_timeout_secs
+grep -q hung_task_timeout_secs= /proc/cmdline || scaled "$hung" >/proc/sys/kernel/hung_task_timeout_secs
 # Data races are looked for from here on.
 kcsan=/sys/kernel/debug/kcsan
 [ ! -e "$kcsan" ] || echo on >"$kcsan"
