@@ -3,8 +3,9 @@
  * One connection to a server that is a program, which may be a bad one.
  *
  * A client sends one frame and wants it back, or, with 0 bytes, reads until
- * the connection ends. The report is one line: how far it came, and the errno
- * there, as a positive number.
+ * the connection ends. Many clients can run at once. The report is read from the open
+ * file that the command was written to. It is one line: how far the client came, and the
+ * errno there, as a positive number.
  *
  *	connect E	connect() failed
  *	send E		sending failed

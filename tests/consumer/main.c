@@ -14,7 +14,7 @@
  *	echo	 "start PORT [ADDR] [late] [backlog=N] [NAME=VALUE]...", "accept PORT",
  *		 "stop": servers that send frames back
  *	client	 "ADDR PORT BYTES [write=MS] [invalidate=KEY] [NAME=VALUE]...": connects
- *		 to a server like those
+ *		 to a server like those; many at once
  *	storm	 "open STATE END PID ADDR PORT", "dial ADDR PORT BYTES", "look",
  *		 "act WHAT", "end", "ended": sockets in a state, for a script that ends them
  *	exchange "ADDR COUNT [PID]": many frames both ways, each one checked
@@ -50,7 +50,7 @@ static const struct st_job st_jobs[] = {
 	{ "storm", st_storm },
 	{ "smb2", st_smb2 },
 	{ "echo", st_echo },
-	{ "client", st_client },
+	{ "client", st_client, .beside = true },
 };
 
 static int __init smbdr_test_init(void)

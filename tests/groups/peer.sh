@@ -33,47 +33,81 @@ if [ -n "$only" ]; then
 	done <<<"$scenarios")
 	check "there are scenarios $only" test -n "$scenarios"
 fi
-port=9500
-many_limit=240
-! emulated || many_limit=1200
-
-echo_start() { echo "start $*" >"$SMBDR_DEBUG/echo"; }
-# serves NAME OPTIONS...: start this server if there is a scenario for it.
+echo_write() { echo "$*" >"$SMBDR_DEBUG/echo"; }
+# serves NAME TRANSPORT OPTIONS...: start this server if there is a scenario for it.
 serves() {
+	local at=$((port++))
+	ports["$2 $1"]=$at
 	! grep -qE "^ *\S+ +$1 " <<<"$scenarios" ||
-		check "$1 server starts" echo_start "${ports[$1]}" "${@:2}"
+		check "$1 server starts" echo_write start "$at" "${addrs[$2]}" "${@:3}"
 }
-echo_stop() { echo stop >"$SMBDR_DEBUG/echo"; }
-# What it says of having to try again is a diagnostic of a scenario that passes, too.
+
+# It waits for nothing longer than ten seconds itself, but 65536 messages take their time.
+limit=$(scaled 60) many_limit=$(scaled 240)
+! emulated || many_limit=$(scaled 1200)
+# What a scenario says, and then how it has ended, for the results in the order of the list.
+files=/tmp/scenarios
+mkdir "$files"
+# play NAME TRANSPORT ADDRESS PORT
 play() {
-	within "$1" "$peer" "${@:2}" </dev/null | tee /tmp/said
-	return "${PIPESTATUS[0]}"
+	local file="$files/$2 $1" at=${EPOCHREALTIME/./} limit=$limit
+	[ "$1" != SmbdDataTransfer_SmallLengthSegment ] || limit=$many_limit
+	timeout "$limit" "$peer" "$1" "$3" "$4" </dev/null >"$file" 2>&1
+	echo $? >"$file.status"
+	echo "$(((${EPOCHREALTIME/./} - at) / 1000)) ms $2 $1" >&2
 }
-against() {
-	local transport=$1 group=$KTAP_GROUP start=$SECONDS name other at limit
-	KTAP_GROUP="$group $transport"
-	# A second stands for two minutes; five seconds are five, or three.
-	local -A ports=([echo]=$port [idle]=$((port + 1)) [hasty]=$((port + 2)) [client]=$((port + 3))
-		[late]=$((port + 4)))
-	port=$((port + 5))
-	check 'consumer loads' load_consumer none "$transport"
-	serves echo
-	serves idle interval=1000
-	serves hasty interval=1000 timeout=3000
-	serves late late backlog=1 interval=1000 timeout=3000
-	while read -r name other _; do
-		at=${EPOCHREALTIME/./} limit=60
-		# It waits for nothing longer than ten seconds itself, but 65536 messages take their time.
-		[ "$name" != SmbdDataTransfer_SmallLengthSegment ] || limit=$many_limit
-		check "$name" play "$limit" "$name" "$(transport_addr "$transport")" "${ports[$other]}"
-		grep '^# rerun' /tmp/said
-		echo "$(((${EPOCHREALTIME/./} - at) / 1000)) ms $transport $name" >&2
+# together COUNT PACE: play the scenarios of this pace on all devices, so many at a time.
+together() {
+	local transport name other pace at running=0 start=$SECONDS
+	while read -r name other pace _; do
+		[ "$pace" = "$2" ] || continue
+		for transport in "${DEVICES[@]}"; do
+			[ "$running" -lt "$1" ] || { wait -n; running=$((running - 1)); }
+			running=$((running + 1))
+			at=${ports["$transport $other"]:-$((port++))}
+			play "$name" "$transport" "${addrs[$transport]}" "$at" &
+		done
 	done <<<"$scenarios"
-	check 'echo servers stop' echo_stop
-	check 'consumer unloads' unload_consumer
-	echo "peer on $transport: $((SECONDS - start)) s" >&2
-	KTAP_GROUP=$group
+	wait
+	echo "$2: $((SECONDS - start)) s" >&2
 }
-against 'siw v4'
-against 'rxe v4'
+# The result of one.
+played() {
+	local file="$files/$2 $1" status=none
+	read -r status <"$file.status"
+	if [ "$status" = 0 ]; then
+		ktap_pass "$1"
+	else
+		ktap_fail "$1" "it gave $status: $(cat "$file")"
+	fi
+}
+
+check 'consumer loads' load_consumer none "${DEVICES[0]}"
+# Of the servers. Scenarios that have another end of their own get the next ports.
+declare -A addrs ports
+port=9500
+group=$KTAP_GROUP
+for transport in "${DEVICES[@]}"; do
+	KTAP_GROUP="$group $transport"
+	addrs[$transport]=$(transport_addr "$transport")
+	# A second stands for two minutes; five seconds are five, or three.
+	serves echo "$transport"
+	serves idle "$transport" interval=1000
+	serves hasty "$transport" interval=1000 timeout=3000
+done
+# Emulated, one is work enough.
+many=8 few=4 cpus=$(nproc)
+! emulated || many=1 few=1 cpus=1
+together "$many" waiting
+together "$few" busy
+together "$cpus" heavy
+for transport in "${DEVICES[@]}"; do
+	KTAP_GROUP="$group $transport"
+	while read -r name _; do played "$name" "$transport"; done <<<"$scenarios"
+done
+KTAP_GROUP=$group
+# Of those that tried again and passed.
+cat "$files"/* | grep '^# rerun'
+check 'echo servers stop' echo_write stop
+check 'consumer unloads' unload_consumer
 ktap_plan

@@ -172,10 +172,12 @@ bool st_mem_untouched(struct st_mem *mem);
  * struct st_job - a file in debugfs, and what a line that is written to it does
  * @name: of the file
  * @run: may write to @line; its error is that of the write
+ * @beside: does not wait for other jobs; each open file has a report of its own
  */
 struct st_job {
 	const char *name;
 	int (*run)(char *line, struct seq_buf *report);
+	bool beside;
 };
 
 /* job.c */

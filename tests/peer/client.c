@@ -4,12 +4,13 @@
  *
  * It is started by writing to a file of smbdr_test.ko; the write returns when
  * the client is done, so a thread makes it, and this program is its server
- * meanwhile. What became of the client is in the report of the module.
+ * meanwhile. What became of the client is read from the same file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,15 +29,17 @@ const struct response welcome = {
 const struct scenario *scenario;
 
 static pthread_t thread;
-static char command[128];
+static char command[128], report[64];
 static int result;
 static double started;
 
 static void *run(void *unused __attribute__((unused)))
 {
-	int fd = open(DEBUG_DIR "/client", O_WRONLY);
+	int fd = open(DEBUG_DIR "/client", O_RDWR);
 
-	if (fd < 0 || write(fd, command, strlen(command)) < 0)
+	memset(report, 0, sizeof(report));
+	if (fd < 0 || write(fd, command, strlen(command)) < 0 ||
+	    pread(fd, report, sizeof(report) - 1, 0) < 0)
 		result = errno;
 	if (fd >= 0)
 		close(fd);
@@ -60,23 +63,14 @@ double client_age(void)
 
 const char *client_outcome(void)
 {
-	static char got[64];
 	struct timespec end;
-	ssize_t n;
-	int fd;
 
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += CLIENT_WAIT;
 	peer_check(!pthread_timedjoin_np(thread, NULL, &end), "the client hangs");
 	peer_check(!result, "the client did not run: %s", strerror(result));
-	fd = open(DEBUG_DIR "/report", O_RDONLY);
-	peer_check(fd >= 0, "report: %s", strerror(errno));
-	n = read(fd, got, sizeof(got) - 1);
-	close(fd);
-	got[n > 0 ? n : 0] = 0;
-	if (n > 0 && got[n - 1] == '\n')
-		got[n - 1] = 0;
-	return got;
+	report[strcspn(report, "\n")] = 0;
+	return report;
 }
 
 void client_expect(const char *where, int err)
@@ -191,17 +185,32 @@ void either_close(void)
 		peer_disconnect();
 }
 
-static int late_accept(void)
+/* A command for the servers. */
+static int __attribute__((format(printf, 1, 2))) echo_command(const char *fmt, ...)
 {
-	char line[32];
 	int fd = open(DEBUG_DIR "/echo", O_WRONLY), err = 0;
+	va_list args;
 
 	peer_check(fd >= 0, "echo: %s", strerror(errno));
-	snprintf(line, sizeof(line), "accept %s", peer_port);
-	if (write(fd, line, strlen(line)) < 0)
+	va_start(args, fmt);
+	if (vdprintf(fd, fmt, args) < 0)
 		err = errno;
+	va_end(args);
 	close(fd);
 	return err;
+}
+
+void late_starts(void)
+{
+	int err = echo_command("start %s %s late backlog=1 interval=1000 timeout=3000", peer_port,
+			       peer_addr);
+
+	peer_check(!err, "the late server does not start: %s", strerror(err));
+}
+
+static int late_accept(void)
+{
+	return echo_command("accept %s", peer_port);
 }
 
 void late_expect(int want)

@@ -6,7 +6,7 @@
  *	smbdr-peer fuzz|fuzz_clients ADDR PORT SEED COUNT
  *
  * ADDR and PORT are those of the other end, or, where that is a client, ours.
- * Without arguments it lists the scenarios: name, other end, what it is about.
+ * Without arguments it lists the scenarios: name, other end, pace, what it is about.
  * Those named BVT_Smbd... and Smbd... are cases of Microsoft's MS-SMBD test
  * suite, by their names there, with frames to and from an echo server in the place
  * of SMB2 requests and their answers, and a second in the place of two minutes.
@@ -19,6 +19,10 @@ static const char * const other_ends[] = {
 	[ECHO] = "echo", [IDLE] = "idle", [HASTY] = "hasty", [LATE] = "late", [CLIENT] = "client",
 };
 
+static const char * const paces[] = {
+	[BUSY] = "busy", [WAITING] = "waiting", [HEAVY] = "heavy",
+};
+
 /* The linker's names for the list that SCENARIO() makes. */
 extern const struct scenario *const __start_scenarios[], *const __stop_scenarios[];
 
@@ -28,6 +32,8 @@ static void run(void)
 	peer_setup.may_be_asked = scenario->other != ECHO;
 	if (scenario->other == CLIENT)
 		peer_listen();
+	if (scenario->other == LATE)
+		late_starts();
 	scenario->run();
 	if (scenario->other == CLIENT)
 		client_works();
@@ -41,8 +47,8 @@ int main(int argc, char **argv)
 	if (argc < 4) {
 		fprintf(stderr, "usage: smbdr-peer SCENARIO|fuzz|fuzz_clients ADDR PORT [SEED COUNT]\n");
 		for (s = __start_scenarios; s < __stop_scenarios; s++)
-			fprintf(stderr, "  %-72s %-7s %s\n", (*s)->name,
-				other_ends[(*s)->other], (*s)->what);
+			fprintf(stderr, "  %-72s %-7s %-8s %s\n", (*s)->name,
+				other_ends[(*s)->other], paces[(*s)->pace], (*s)->what);
 		return 2;
 	}
 	peer_addr = argv[2];

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -36,6 +37,14 @@ double peer_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* A pause between two looks. A long wait has long pauses, to leave the CPU to others. */
+static void rest(double since)
+{
+	double us = (peer_now() - since) * 1e6 / 16;
+
+	usleep(us < 200 ? 200 : us > 10000 ? 10000 : us);
 }
 
 static struct peer *new_peer(void)
@@ -388,16 +397,10 @@ const struct msg *peer_take(void)
 	return m;
 }
 
-/* What comes soon is taken soon; who waits for long does not keep a CPU busy. */
-static void nap(unsigned int *naps)
-{
-	usleep((*naps)++ < 50 ? 200 : 5000);
-}
-
 const struct msg *peer_poll(int ms)
 {
-	double end = peer_now() + ms / 1e3;
-	unsigned int spin = 0, naps = 0;
+	double start = peer_now();
+	unsigned int spin = 0;
 
 	for (;;) {
 		const struct msg *m = peer_take();
@@ -409,9 +412,9 @@ const struct msg *peer_poll(int ms)
 		/* What came before the end counts. */
 		if (!peer_connected())
 			return peer_take();
-		if (peer_now() >= end)
+		if (peer_now() >= start + ms / 1e3)
 			return NULL;
-		nap(&naps);
+		rest(start);
 	}
 }
 
@@ -438,13 +441,12 @@ bool peer_is_deaf(void)
 
 bool peer_silent(int ms)
 {
-	double end = peer_now() + ms / 1e3;
-	unsigned int naps = 0;
+	double start = peer_now();
 
-	while (peer_now() < end) {
+	while (peer_now() < start + ms / 1e3) {
 		if (peer_take() || peer->flushed || !peer_connected())
 			return false;
-		nap(&naps);
+		rest(start);
 	}
 	return true;
 }
@@ -459,18 +461,17 @@ void peer_done(void)
 /* The other side has to end it. What it sent before is data; [MS-SMBD] knows no other answer. */
 void peer_expect_disconnect(void)
 {
-	double end = peer_now() + GONE;
+	double start = peer_now();
 	const struct msg *m;
-	unsigned int naps = 0;
 	bool more = true;
 
 	while (more) {
 		/* What came before the end is looked at, too. */
 		more = peer_connected();
-		peer_check(!more || peer_now() < end, "still connected after %d s", GONE);
+		peer_check(!more || peer_now() < start + GONE, "still connected after %d s", GONE);
 		while ((m = peer_take()))
 			peer_check(peer->talking, "%u bytes instead of the end", m->len);
-		nap(&naps);
+		rest(start);
 	}
 }
 
@@ -508,6 +509,9 @@ static void send_wait(void)
 		n = ibv_poll_cq(peer->send_cq, 1, &wc);
 		peer_check(n >= 0, "ibv_poll_cq: %d", n);
 		peer_check(n || peer_now() < end, "a send did not complete");
+		/* The device's worker may need this CPU. */
+		if (!n)
+			sched_yield();
 	} while (!n && more);
 	peer->failed |= !n || wc.status != IBV_WC_SUCCESS;
 }

@@ -234,7 +234,8 @@ void either_open(const char *client_options);	/* negotiated, and we have credits
 void either_aborts(void);	/* the other side ends it because of our mistake */
 void either_close(void);	/* we end it, and that is all right */
 
-/* client.c: the late server takes a connection that waits */
+/* client.c: the late server, and how it takes a connection that waits */
+void late_starts(void);
 void late_expect(int err);	/* 0, or the errno of accept() */
 void late_accepts(void);	/* it does, soon */
 
@@ -256,8 +257,15 @@ enum other_end {
 	ECHO,		/* an echo server with default timers */
 	IDLE,		/* one that asks after a second, with default timers otherwise */
 	HASTY,		/* one that asks after a second and waits three for the answer */
-	LATE,		/* one like that, which accepts when it is told to */
+	LATE,		/* one like that of its own, which accepts when it is told to */
 	CLIENT,		/* a client: we listen */
+};
+
+/* What a scenario does with its time, and so how many others may run beside it. */
+enum pace {
+	BUSY,		/* short: a few */
+	WAITING,	/* it waits for timers: many */
+	HEAVY,		/* many messages, or it must be quick: one on each CPU */
 };
 
 struct scenario {
@@ -265,24 +273,26 @@ struct scenario {
 	enum other_end other;
 	const char *what;
 	void (*run)(void);
+	enum pace pace;
 };
 
 /*
  * SCENARIO("name", OTHER, "what it is about") { what it does }; with MIRRORED() a client is the
- * other end for the second name. The linker makes the list of them.
+ * other end for the second name. A pace other than BUSY is the last argument. The linker makes the
+ * list of them.
  */
 #define LISTED(id, ...)								\
 	static const struct scenario scenario_##id = { __VA_ARGS__ };		\
 	static const struct scenario *const listed_##id				\
 		__attribute__((used, section("scenarios"))) = &scenario_##id;
-#define SCENARIO_AT(line, name, other, what)					\
+#define SCENARIO_AT(line, name, other, what, ...)				\
 	static void run_##line(void);						\
-	LISTED(line, name, other, what, run_##line)				\
+	LISTED(line, name, other, what, .run = run_##line, ##__VA_ARGS__)		\
 	static void run_##line(void)
-#define MIRRORED_AT(line, name, mirror, other, what)				\
+#define MIRRORED_AT(line, name, mirror, other, what, ...)			\
 	static void run_##line(void);						\
-	LISTED(line, name, other, what, run_##line)				\
-	LISTED(line##_mirror, mirror, CLIENT, what, run_##line)			\
+	LISTED(line, name, other, what, .run = run_##line, ##__VA_ARGS__)		\
+	LISTED(line##_mirror, mirror, CLIENT, what, .run = run_##line, ##__VA_ARGS__) \
 	static void run_##line(void)
 /* The same where little has to be done: statements as the last argument. */
 #define CASE(name, other, what, ...)						\

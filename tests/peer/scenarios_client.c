@@ -41,8 +41,11 @@ static void refused(struct response r, int err)
 CASE("client_basic", CLIENT, "500 bytes there and back", taken(welcome, 500))
 
 /* Nothing that it could not live with: small, large, or not to be looked at. */
-CASE("client_smallest", CLIENT, "128 KiB in messages of 128 bytes",
-     taken(WITH(r.preferred = 128; r.maxrecv = 128), 131072))
+SCENARIO("client_smallest", CLIENT, "128 KiB in messages of 128 bytes", HEAVY)
+{
+	taken(WITH(r.preferred = 128; r.maxrecv = 128), 131072);
+}
+
 CASE("client_largest", CLIENT, "every size and number is as large as can be",
      taken(WITH(r.requested = 65535; r.maxrecv = 0xffffffff; r.maxfrag = 0xffffffff;
 		r.maxrw = 0xffffffff; r.preferred = 8192), 1048576))
@@ -122,7 +125,7 @@ SCENARIO("client_response_twice", CLIENT, "another response")
 }
 
 /* A second before the client's time is over. */
-SCENARIO("client_late_response", CLIENT, "a response that comes late")
+SCENARIO("client_late_response", CLIENT, "a response that comes late", WAITING)
 {
 	client_open(500, "connect=5000");
 	while (client_age() < 4)
@@ -132,7 +135,7 @@ SCENARIO("client_late_response", CLIENT, "a response that comes late")
 	client_serve(500);
 }
 
-SCENARIO("client_no_response", CLIENT, "no response")
+SCENARIO("client_no_response", CLIENT, "no response", WAITING)
 {
 	client_open(500, "connect=4000");
 	peer_recv_request();
@@ -141,7 +144,7 @@ SCENARIO("client_no_response", CLIENT, "no response")
 	client_end("connect", ETIMEDOUT);
 }
 
-SCENARIO("client_no_accept", CLIENT, "not even an RDMA connection")
+SCENARIO("client_no_accept", CLIENT, "not even an RDMA connection", WAITING)
 {
 	client_start(500, "connect=4000");
 	peer_await();

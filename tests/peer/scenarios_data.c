@@ -84,7 +84,7 @@ SCENARIO("client_variable_segments", CLIENT, "segments of 0 bytes")
 }
 
 /* Far more segments than anybody has credits, each padded to the full size. */
-SCENARIO(SDT "SmallLengthSegment", ECHO, "65536 of one byte")
+SCENARIO(SDT "SmallLengthSegment", ECHO, "65536 of one byte", HEAVY)
 {
 	struct request r = normal;
 
@@ -96,7 +96,7 @@ SCENARIO(SDT "SmallLengthSegment", ECHO, "65536 of one byte")
 }
 
 /* The client reads nothing before the last, and gives up after 20 s. */
-SCENARIO("client_tiny_fragments", CLIENT, "4096 fragments of one byte")
+SCENARIO("client_tiny_fragments", CLIENT, "4096 fragments of one byte", HEAVY)
 {
 	client_welcome(4096, "");
 	peer_recv_frame(4096);
@@ -317,7 +317,7 @@ MIRRORED("data_empty_mid_sequence", "client_empty_mid_sequence", ECHO,
 static const uint8_t flagged[DATA_SIZE] = { 10, 0, 1, 0, 1, 0 };
 
 /* It asks first, and only once. */
-SCENARIO(SDT "IdleConnection_Client", ECHO, "the client asks")
+SCENARIO(SDT "IdleConnection_Client", ECHO, "the client asks", WAITING)
 {
 	peer_open(&normal);
 	peer_send_empty(10, 0);
@@ -337,7 +337,7 @@ SCENARIO("client_asked", CLIENT, "answers a flag without one")
 
 /* Who answers by a question gets an answer. And so on. */
 MIRRORED(SDT "IdleConnection_Server", "client_asks_and_is_asked", IDLE,
-	 "it asks, and the answer asks")
+	 "it asks, and the answer asks", WAITING)
 {
 	either_open("interval=1000 timeout=5000");
 	peer_send_empty(10, 0);
@@ -350,7 +350,7 @@ MIRRORED(SDT "IdleConnection_Server", "client_asks_and_is_asked", IDLE,
 	either_close();
 }
 
-SCENARIO("client_asks", CLIENT, "is idle, asks and is answered, twice")
+SCENARIO("client_asks", CLIENT, "is idle, asks and is answered, twice", WAITING)
 {
 	int i;
 
@@ -374,21 +374,21 @@ static void ask_in_vain(void)
 	peer_expect_timeout(start, 3.9);
 }
 
-SCENARIO(SDT "IdleConnection_Server_Timeout", HASTY, "and gets no answer")
+SCENARIO(SDT "IdleConnection_Server_Timeout", HASTY, "and gets no answer", WAITING)
 {
 	ask_in_vain();
 	peer_disconnect();
 	peer_exchange(&normal, 500);
 }
 
-SCENARIO("client_asks_in_vain", CLIENT, "is idle, asks and is not answered")
+SCENARIO("client_asks_in_vain", CLIENT, "is idle, asks and is not answered", WAITING)
 {
 	ask_in_vain();
 	client_end("receive", ETIMEDOUT);
 }
 
 /* Negotiated, not accepted: it ends, its place is free, and nobody is told of it. */
-SCENARIO("unaccepted_silent", LATE, "says nothing more before it is accepted")
+SCENARIO("unaccepted_silent", LATE, "says nothing more before it is accepted", WAITING)
 {
 	ask_in_vain();
 	peer_disconnect();
@@ -402,7 +402,7 @@ SCENARIO("unaccepted_silent", LATE, "says nothing more before it is accepted")
 }
 
 /* The frame is to be had, so it can be accepted. */
-SCENARIO("unaccepted_silent_frame", LATE, "the same after a frame")
+SCENARIO("unaccepted_silent_frame", LATE, "the same after a frame", WAITING)
 {
 	double start = peer_now();
 
@@ -420,7 +420,7 @@ SCENARIO("unaccepted_silent_frame", LATE, "the same after a frame")
 }
 
 /* Accepted when it has been asked once already: that goes on, and ends it when it is silent. */
-SCENARIO("accepted_silent", LATE, "says nothing more when it is accepted late")
+SCENARIO("accepted_silent", LATE, "says nothing more when it is accepted late", WAITING)
 {
 	double start;
 
@@ -437,7 +437,7 @@ SCENARIO("accepted_silent", LATE, "says nothing more when it is accepted late")
 
 /* ----- beyond the suite ----- */
 
-SCENARIO("data_smallest_messages", ECHO, "128 KiB in messages of 128 bytes")
+SCENARIO("data_smallest_messages", ECHO, "128 KiB in messages of 128 bytes", HEAVY)
 {
 	struct request r = normal;
 

@@ -113,7 +113,7 @@ CASE(NEG "MaxFragmentedSize", ECHO, "131071; 131072, 0xffffffff",
      taken(WITH(r.maxfrag = 0xffffffff)))
 
 /* A second before the server's five are over. */
-SCENARIO("SmbdNegotiate_NegotiationTimer", ECHO, "a request that comes late")
+SCENARIO("SmbdNegotiate_NegotiationTimer", ECHO, "a request that comes late", WAITING)
 {
 	peer_connect();
 	sleep(4);
@@ -122,7 +122,7 @@ SCENARIO("SmbdNegotiate_NegotiationTimer", ECHO, "a request that comes late")
 	peer_disconnect();
 }
 
-SCENARIO("SmbdNegotiate_NegotiationTimer_Timeout", ECHO, "no request")
+SCENARIO("SmbdNegotiate_NegotiationTimer_Timeout", ECHO, "no request", WAITING)
 {
 	double start = peer_now();
 
@@ -201,7 +201,7 @@ SCENARIO("request_data_first", ECHO, "data in the place of the request")
  * connection; if there is one it cannot know that the response was not read, and the data
  * counts, with all of its credits. There is no third way.
  */
-SCENARIO("request_data_early", ECHO, "data before the response is there")
+SCENARIO("request_data_early", ECHO, "data before the response is there", HEAVY)
 {
 	int i, ended = 0;
 
