@@ -58,12 +58,12 @@ play() {
 }
 # together COUNT PACE: play the scenarios of this pace on all devices, so many at a time.
 together() {
-	local transport name other pace at running=0 start=$SECONDS
+	local transport name other pace at start=$SECONDS
 	while read -r name other pace _; do
 		[ "$pace" = "$2" ] || continue
 		for transport in "${DEVICES[@]}"; do
-			[ "$running" -lt "$1" ] || { wait -n; running=$((running - 1)); }
-			running=$((running + 1))
+			# Counted anew, because wait -n may tell of a job for a second time.
+			while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 			at=${ports["$transport $other"]:-$((port++))}
 			play "$name" "$transport" "${addrs[$transport]}" "$at" &
 		done
