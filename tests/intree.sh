@@ -4,6 +4,8 @@
 # include/compat, and compile it, as a module and built in.
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=vm/ccache.sh
+. "$top/tests/vm/ccache.sh"
 series=$("$top/tests/vm/kernel.sh" series) || exit 1
 newest=$("$top/tests/vm/kernel.sh" series newest) || exit 1
 if [ "$(printf '%s\n' "$series" "$newest" | sort -V | head -n 1)" != "$newest" ]; then

@@ -29,6 +29,7 @@ bc bc
 rsync rsync
 depmod kmod
 xz xz-utils
+ccache ccache
 gawk gawk
 perl perl
 python3 python3

@@ -15,6 +15,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
+# shellcheck source=ccache.sh
+. "$here/ccache.sh"
 flavour=${1:?FLAVOUR}
 series=${2:-$("$here/kernel.sh" series)}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect

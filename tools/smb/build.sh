@@ -14,6 +14,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
+# shellcheck source=../../tests/vm/ccache.sh
+. "$top/tests/vm/ccache.sh"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 
 if [ "${1:-}" = --for ]; then
