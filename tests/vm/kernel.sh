@@ -24,8 +24,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=ccache.sh
-. "$here/ccache.sh"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/net_smbdirect
 jobs=${JOBS:-$(nproc)}
 bed=${BED:-uml}
