@@ -12,6 +12,9 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 top=$(cd ../.. && pwd)
+# Most mutants are those of the last run: compiling is apart from linking, so that they are found.
+# shellcheck source=../vm/ccache.sh
+. "$top/tests/vm/ccache.sh"
 mkdir -p "$1"
 out=$(cd "$1" && pwd)/mutants
 jobs=$(nproc) n=0
@@ -23,7 +26,8 @@ build() {
 	local judge=$1 dir=$2
 	# shellcheck disable=SC2086 # flags are words
 	if [ "$judge" = model ]; then
-		$CC $UNIT_FLAGS -w -O2 -o "$dir/judge" "$dir/tests/unit/model.c"
+		$CC $UNIT_FLAGS -w -O2 -c -o "$dir/judge.o" "$dir/tests/unit/model.c" &&
+			$CC -o "$dir/judge" "$dir/judge.o"
 	else
 		{
 			echo '#include <kunit/test.h>'
@@ -31,7 +35,8 @@ build() {
 			echo "#include \"${judge}_test.c\""
 			echo "kunit_test_suites(&smbdr_${judge}_suite);"
 		} >"$dir/tests/kunit/suite.c"
-		$CC $UNIT_FLAGS -w $UNIT_ASAN -o "$dir/judge" "$out/unit.o" "$dir/tests/kunit/suite.c"
+		$CC $UNIT_FLAGS -w $UNIT_ASAN -c -o "$dir/judge.o" "$dir/tests/kunit/suite.c" &&
+			$CC $UNIT_ASAN -o "$dir/judge" "$out/unit.o" "$dir/judge.o"
 	fi
 }
 
